@@ -1,0 +1,179 @@
+package createsession
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/awsauth-go/awsauth/sigv4x509"
+)
+
+// AWS's texts for certificates, known from the field.
+const (
+	insufficient = "Untrusted certificate. Insufficient certificate"
+	untrusted    = "Untrusted signing certificate"
+	badSignature = "Invalid signature"
+	revoked      = "Certificate revoked"
+)
+
+// maxChain is the number of certificates accepted in X-Amz-X509-Chain.
+const maxChain = 5
+
+// strong are the signature algorithms with SHA-256 or better.
+var strong = map[x509.SignatureAlgorithm]bool{
+	x509.SHA256WithRSA: true, x509.SHA384WithRSA: true, x509.SHA512WithRSA: true,
+	x509.SHA256WithRSAPSS: true, x509.SHA384WithRSAPSS: true, x509.SHA512WithRSAPSS: true,
+	x509.ECDSAWithSHA256: true, x509.ECDSAWithSHA384: true, x509.ECDSAWithSHA512: true,
+}
+
+// checkLeaf demands of the end-entity certificate what the User Guide's "Trust model" does.
+func (a *attempt) checkLeaf() error {
+	c := a.leaf
+	reason := ""
+	switch {
+	case c.Version != 3:
+		reason = fmt.Sprintf("the certificate is X.509 version %d, not 3", c.Version)
+	case c.BasicConstraintsValid && c.IsCA:
+		reason = "the certificate is a certificate authority: its basicConstraints have CA:TRUE"
+	case c.KeyUsage&x509.KeyUsageDigitalSignature == 0:
+		reason = "the certificate's keyUsage lacks digitalSignature"
+	case !strong[c.SignatureAlgorithm]:
+		reason = fmt.Sprintf("the certificate is signed with %s, not with SHA-256 or stronger", c.SignatureAlgorithm)
+	case len(c.Subject.Names) == 0:
+		reason = "the certificate's subject is empty"
+	case c.SerialNumber.Sign() <= 0:
+		reason = "the certificate's serial number is not positive"
+	case !usableKey(c.PublicKey):
+		reason = "the certificate's key is neither RSA of 2048 bits or more nor ECDSA on P-256, P-384 or P-521"
+	default:
+		return nil
+	}
+	return denied(insufficient, reason,
+		"have it issued anew: X.509 v3, CA:FALSE, keyUsage digitalSignature, a subject, SHA-256, RSA 2048 or P-256")
+}
+
+func usableKey(key any) bool {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return k.N.BitLen() >= 2048
+	case *ecdsa.PublicKey:
+		return k.Curve == elliptic.P256() || k.Curve == elliptic.P384() || k.Curve == elliptic.P521()
+	}
+	return false
+}
+
+// checkPath looks for a path from the leaf to a certificate of the trust anchor; intermediates may come in any order.
+func (a *attempt) checkPath() error {
+	if n := len(a.signature.Chain); n > maxChain {
+		return denied(untrusted, fmt.Sprintf("X-Amz-X509-Chain has %d certificates, and at most %d are accepted", n, maxChain),
+			"send the intermediates between the certificate and the trust anchor, and nothing else")
+	}
+	switch {
+	case a.now.Before(a.leaf.NotBefore):
+		return denied(untrusted, "the certificate is not valid before "+day(a.leaf.NotBefore), "wait, or check the clock that issued it")
+	case a.now.After(a.leaf.NotAfter):
+		return denied(untrusted, "the certificate expired at "+day(a.leaf.NotAfter), "renew the certificate")
+	}
+	_, roots := a.anchor.Roots()
+	intermediates := x509.NewCertPool()
+	for _, c := range a.signature.Chain {
+		if !c.Equal(a.leaf) {
+			intermediates.AddCert(c)
+		}
+	}
+	paths, err := a.leaf.Verify(x509.VerifyOptions{
+		Roots:         roots,
+		Intermediates: intermediates,
+		CurrentTime:   a.now,
+		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	})
+	if err != nil {
+		return denied(untrusted, "no path leads from the certificate to the trust anchor "+a.anchor.Name+": "+a.pathProblem(err),
+			"send the intermediates, or use the trust anchor of the certificate's CA")
+	}
+	for _, path := range paths {
+		if err = checkAuthorities(path); err == nil {
+			a.path = path
+			return nil
+		}
+	}
+	return denied(untrusted, err.Error(), "have the intermediate certificate issued anew")
+}
+
+func day(t interface{ Format(string) string }) string { return t.Format("2006-01-02 15:04:05 MST") }
+
+// pathProblem says why the path ends, as far as the certificates tell.
+func (a *attempt) pathProblem(err error) string {
+	invalid := x509.CertificateInvalidError{}
+	if errors.As(err, &invalid) {
+		return invalid.Error()
+	}
+	last := a.leaf
+	for range a.signature.Chain {
+		for _, c := range a.signature.Chain {
+			if bytes.Equal(c.RawSubject, last.RawIssuer) && !bytes.Equal(c.RawSubject, c.RawIssuer) {
+				last = c
+				break
+			}
+		}
+	}
+	roots, _ := a.anchor.Roots()
+	var subjects []string
+	for _, root := range roots {
+		if bytes.Equal(root.RawSubject, last.RawIssuer) {
+			return fmt.Sprintf("%q is signed by another key than the trust anchor's of the same name %q", last.Subject, root.Subject)
+		}
+		subjects = append(subjects, fmt.Sprintf("%q", root.Subject))
+	}
+	return fmt.Sprintf("%q is issued by %q, and the trust anchor holds %s", last.Subject, last.Issuer, strings.Join(subjects, ", "))
+}
+
+// checkAuthorities demands of the path's intermediates what Go's verification leaves open.
+func checkAuthorities(path []*x509.Certificate) error {
+	for _, c := range path[1 : len(path)-1] {
+		if c.KeyUsage&x509.KeyUsageCertSign == 0 {
+			return fmt.Errorf("the intermediate certificate %q has no keyUsage keyCertSign", c.Subject)
+		}
+		if !strong[c.SignatureAlgorithm] {
+			return fmt.Errorf("the intermediate certificate %q is signed with %s", c.Subject, c.SignatureAlgorithm)
+		}
+	}
+	return nil
+}
+
+func (a *attempt) checkSignature() error {
+	switch err := a.signature.Verify(); {
+	case err == nil:
+		return nil
+	case errors.Is(err, sigv4x509.ErrAlgorithm):
+		return denied(badSignature, fmt.Sprintf("%s does not go with the certificate's key", a.signature.Algorithm),
+			"sign with the algorithm of the private key's type")
+	default:
+		return denied(badSignature, "the signature does not verify with the certificate's public key",
+			fmt.Sprintf("use the private key that belongs to %s", a.leaf.Subject))
+	}
+}
+
+// checkRevocation looks every certificate of the path up in the enabled lists of its issuer. Lists do not expire here.
+func (a *attempt) checkRevocation() error {
+	for _, crl := range a.crls {
+		list := crl.List()
+		for _, c := range a.path {
+			if !bytes.Equal(list.RawIssuer, c.RawIssuer) {
+				continue
+			}
+			for _, entry := range list.RevokedCertificateEntries {
+				if entry.SerialNumber.Cmp(c.SerialNumber) == 0 {
+					return denied(revoked, fmt.Sprintf("%s, serial number %s, is on the list %s", c.Subject, c.SerialNumber, crl.Name),
+						"have a new certificate issued")
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,238 @@
+package emulator
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/awsauth-go/awsauth/emulator/internal/account"
+	"github.com/awsauth-go/awsauth/emulator/internal/authn"
+	"github.com/awsauth-go/awsauth/emulator/internal/iam"
+	"github.com/awsauth-go/awsauth/emulator/internal/management"
+	"github.com/awsauth-go/awsauth/emulator/internal/sts"
+	"github.com/awsauth-go/awsauth/emulator/internal/wire"
+)
+
+// maxBody bounds a request's body: the largest real one carries a revocation list of 300 000 bytes in base64.
+const maxBody = 1 << 20
+
+// service is one of the emulated services: how it answers, and what it calls itself in scopes.
+type service struct {
+	name   string // as in credential scopes
+	query  *wire.QueryService
+	handle func(*account.Account, *wire.Call) (status int, answer any, err error)
+}
+
+func onlyOK(
+	handle func(*account.Account, *wire.Call) (any, error),
+) func(*account.Account, *wire.Call) (int, any, error) {
+	return func(a *account.Account, c *wire.Call) (int, any, error) {
+		answer, err := handle(a, c)
+		return http.StatusOK, answer, err
+	}
+}
+
+var (
+	stsService = &service{
+		name:   "sts",
+		query:  &wire.QueryService{Version: "2011-06-15", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/"},
+		handle: onlyOK(sts.Handle),
+	}
+	iamService = &service{
+		name:   "iam",
+		query:  &wire.QueryService{Version: "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/"},
+		handle: onlyOK(iam.Handle),
+	}
+	managementService = &service{name: "rolesanywhere", handle: management.Handle}
+)
+
+// exchange is one request and its answer on the way.
+type exchange struct {
+	w         http.ResponseWriter
+	r         *http.Request
+	id        string // request ID
+	body      []byte
+	form      url.Values
+	service   *service // nil for CreateSession
+	operation string   // for the log
+	caller    *account.Caller
+	status    int
+}
+
+// ServeHTTP answers one request to any of the services.
+func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	x := &exchange{w: w, r: r, id: account.NewUUID(), status: http.StatusOK}
+	w.Header().Set("X-Amzn-Requestid", x.id)
+	w.Header().Set("Date", e.now().UTC().Format(http.TimeFormat))
+	var done func()
+	if x.w, done = e.faults.apply(w, r); x.w == nil {
+		return
+	}
+	defer done()
+	answer, err := e.answer(x)
+	x.write(e, answer, err)
+	e.log(x, err, time.Since(start))
+}
+
+// answer finds the service, the caller and the answer.
+func (e *Emulator) answer(x *exchange) (any, error) {
+	if err := x.readBody(); err != nil {
+		return nil, err
+	}
+	if x.r.Method == http.MethodPost && strings.HasSuffix(x.r.URL.Path, "/sessions") {
+		x.operation, x.status = "CreateSession", http.StatusCreated
+		return e.sessions.Handle(x.r, x.body)
+	}
+	if err := x.route(); err != nil {
+		return nil, err
+	}
+	caller, err := authn.Authenticate(e.account, x.r, x.body, authn.Service{
+		Name: x.service.name, JSON: x.service.query == nil,
+	}, e.config.Skew)
+	if err != nil {
+		return nil, err
+	}
+	x.caller = caller
+	status, answer, err := x.service.handle(e.account, &wire.Call{
+		HTTP: x.r, Body: x.body, Form: x.form, Caller: caller, RequestID: x.id,
+	})
+	x.status = status
+	return answer, err
+}
+
+func (x *exchange) readBody() error {
+	x.service = managementService // how to refuse until the service is known
+	body, err := io.ReadAll(io.LimitReader(x.r.Body, maxBody+1))
+	if err != nil {
+		return &wire.Refusal{Status: http.StatusBadRequest, Code: "ValidationException", Message: "the body was cut off"}
+	}
+	if len(body) > maxBody {
+		return &wire.Refusal{
+			Status: http.StatusRequestEntityTooLarge, Code: "RequestEntityTooLargeException",
+			Message: fmt.Sprintf("the body is longer than %d bytes", maxBody),
+		}
+	}
+	x.body = body
+	return nil
+}
+
+// route tells the services apart: the Query protocol is spoken at /, with the API's version as a parameter.
+func (x *exchange) route() error {
+	x.service, x.operation = managementService, x.r.Method+" "+x.r.URL.Path
+	if x.r.URL.Path != "/" && x.r.URL.Path != "" {
+		return nil
+	}
+	form := x.r.URL.Query()
+	if x.r.Method == http.MethodPost {
+		var err error
+		if form, err = url.ParseQuery(string(x.body)); err != nil {
+			x.service = stsService
+			return &wire.Refusal{
+				Status: http.StatusBadRequest, Code: "MalformedQueryString",
+				Message: "The query string contains a syntax error.",
+				Remedy:  "send parameters as application/x-www-form-urlencoded",
+			}
+		}
+	}
+	if form.Get("Action") == "" {
+		return nil // the management API answers that it does not know this
+	}
+	x.form, x.operation, x.service = form, form.Get("Action"), stsService
+	if form.Get("Version") == iamService.query.Version {
+		x.service = iamService
+	}
+	return nil
+}
+
+// write sends the answer or the refusal as the service would.
+func (x *exchange) write(e *Emulator, answer any, err error) {
+	if err == nil {
+		if q := x.service.query; q != nil && x.form != nil {
+			q.XML(x.w, x.form.Get("Action"), x.id, answer)
+		} else {
+			wire.JSON(x.w, x.status, answer)
+		}
+		return
+	}
+	refusal := new(wire.Refusal)
+	if !errors.As(err, &refusal) {
+		e.config.Log.Error("internal error", "request", x.id, "operation", x.operation, "error", err)
+		refusal = &wire.Refusal{
+			Status: http.StatusInternalServerError, Code: "InternalFailure", Message: "The emulator failed.", Reason: err.Error(),
+		}
+	}
+	x.status = refusal.Status
+	if e.config.Explain {
+		setHeader(x.w, HeaderReason, refusal.Reason)
+		setHeader(x.w, HeaderRemedy, refusal.Remedy)
+	}
+	if q := x.service.query; q != nil {
+		q.XMLRefusal(x.w, x.id, refusal)
+	} else {
+		wire.JSONRefusal(x.w, refusal)
+	}
+}
+
+// setHeader sets a header to one line of printable ASCII.
+func setHeader(w http.ResponseWriter, name, value string) {
+	if value == "" {
+		return
+	}
+	w.Header().Set(name, strings.Map(func(r rune) rune {
+		switch {
+		case r < ' ' || r > '~':
+			return '?'
+		}
+		return r
+	}, value))
+}
+
+func (e *Emulator) log(x *exchange, err error, took time.Duration) {
+	level := slog.LevelInfo
+	fields := []any{"status", x.status, "operation", x.operation, "request", x.id, "took", took.Round(time.Microsecond)}
+	if x.caller != nil {
+		fields = append(fields, "caller", x.caller.ARN)
+	}
+	refusal := new(wire.Refusal)
+	if errors.As(err, &refusal) {
+		level = slog.LevelWarn
+		fields = append(fields, "code", refusal.Code, "message", refusal.Message)
+		if e.config.Explain && refusal.Reason != "" {
+			fields = append(fields, "reason", refusal.Reason)
+		}
+		if e.config.Explain && refusal.Remedy != "" {
+			fields = append(fields, "do", refusal.Remedy)
+		}
+	}
+	e.config.Log.Log(x.r.Context(), level, "request", fields...)
+}
+
+// ErrNotLoopback reports an address that others could reach.
+var ErrNotLoopback = errors.New("the emulator listens on loopback alone: use 127.0.0.1:PORT or [::1]:PORT")
+
+// Listen opens a listener on a loopback address, such as "127.0.0.1:0".
+func Listen(address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	ip := net.ParseIP(host)
+	if host == "localhost" {
+		ip = net.IPv4(127, 0, 0, 1)
+	}
+	if ip == nil || !ip.IsLoopback() {
+		return nil, ErrNotLoopback
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return l, nil
+}

@@ -1,0 +1,225 @@
+// Package canonical builds the canonical request of AWS Signature Version 4, the text that both AWS4-HMAC-SHA256 and
+// AWS4-X509-* signatures cover. The client that signs and the emulator that verifies share it.
+//
+// It neither hashes nor signs, and it does not decide which headers are signed.
+//
+// Source: IAM User Guide, "Create a signed AWS API request", step 1;
+// IAM Roles Anywhere User Guide, "Signing process", task 1.
+package canonical
+
+import (
+	"slices"
+	"strings"
+)
+
+// PathForm says how the path on the wire becomes the canonical URI.
+type PathForm int
+
+const (
+	// Normalized resolves dot segments and repeated slashes (RFC 3986 section 5.2.4), then encodes each octet of the
+	// path on the wire once more. All services but Amazon S3 use it.
+	Normalized PathForm = iota
+	// Literal keeps the path's segments and encodes each octet of the path on the wire once more.
+	Literal
+	// S3 keeps the path's segments and encodes the decoded path once: what Amazon S3 uses.
+	S3
+)
+
+// Header is one signed header: its name in lower case and its values in the order in which they were sent.
+type Header struct {
+	Name   string
+	Values []string
+}
+
+// Request holds what a signature covers. Headers must be sorted by name; "host" is one of them.
+type Request struct {
+	Method      string
+	Path        string // as on the wire, still percent-encoded; empty means "/"
+	PathForm    PathForm
+	RawQuery    string // as on the wire, without "?"
+	Headers     []Header
+	PayloadHash string // lower-case hex of the payload's SHA-256, or a keyword such as UNSIGNED-PAYLOAD
+}
+
+// Append appends the canonical request to dst.
+func (r *Request) Append(dst []byte) []byte {
+	dst = append(dst, r.Method...)
+	dst = append(dst, '\n')
+	dst = AppendPath(dst, r.Path, r.PathForm)
+	dst = append(dst, '\n')
+	dst = AppendQuery(dst, r.RawQuery)
+	dst = append(dst, '\n')
+	for _, h := range r.Headers {
+		dst = append(dst, h.Name...)
+		dst = append(dst, ':')
+		for i, v := range h.Values {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendHeaderValue(dst, v)
+		}
+		dst = append(dst, '\n')
+	}
+	dst = append(dst, '\n')
+	dst = r.AppendSignedHeaders(dst)
+	dst = append(dst, '\n')
+	return append(dst, r.PayloadHash...)
+}
+
+// AppendSignedHeaders appends the names of the signed headers, joined by semicolons.
+func (r *Request) AppendSignedHeaders(dst []byte) []byte {
+	for i, h := range r.Headers {
+		if i > 0 {
+			dst = append(dst, ';')
+		}
+		dst = append(dst, h.Name...)
+	}
+	return dst
+}
+
+// AppendPath appends the canonical URI of a path.
+func AppendPath(dst []byte, path string, form PathForm) []byte {
+	switch form {
+	case Normalized:
+		path = removeDotSegments(path)
+	case S3:
+		path = string(appendDecoded(nil, path, false))
+	}
+	if path == "" {
+		return append(dst, '/')
+	}
+	return appendEncoded(dst, path, true)
+}
+
+// removeDotSegments resolves "." and ".." and merges slashes; a slash at the end stays.
+func removeDotSegments(path string) string {
+	if !strings.Contains(path, "//") && !strings.Contains(path, "/.") {
+		return path
+	}
+	var out []string
+	segments := strings.Split(path, "/")
+	for _, s := range segments {
+		switch s {
+		case "", ".":
+		case "..":
+			if len(out) > 0 {
+				out = out[:len(out)-1]
+			}
+		default:
+			out = append(out, s)
+		}
+	}
+	clean := "/" + strings.Join(out, "/")
+	if last := segments[len(segments)-1]; len(out) > 0 && (last == "" || last == "." || last == "..") {
+		clean += "/"
+	}
+	return clean
+}
+
+// AppendQuery appends the canonical query string: each name and value decoded and encoded again, sorted by encoded name,
+// then by encoded value.
+func AppendQuery(dst []byte, raw string) []byte {
+	if raw == "" {
+		return dst
+	}
+	var pairs []string
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		b := make([]byte, 0, len(pair)+16)
+		b = appendEncoded(b, string(appendDecoded(nil, name, true)), false)
+		b = append(b, '=')
+		b = appendEncoded(b, string(appendDecoded(nil, value, true)), false)
+		pairs = append(pairs, string(b))
+	}
+	slices.SortFunc(pairs, comparePairs)
+	for i, p := range pairs {
+		if i > 0 {
+			dst = append(dst, '&')
+		}
+		dst = append(dst, p...)
+	}
+	return dst
+}
+
+// comparePairs orders by name first: "=" sorts after the digits that a longer name may continue with.
+func comparePairs(a, b string) int {
+	an, av, _ := strings.Cut(a, "=")
+	bn, bv, _ := strings.Cut(b, "=")
+	if c := strings.Compare(an, bn); c != 0 {
+		return c
+	}
+	return strings.Compare(av, bv)
+}
+
+// appendHeaderValue trims white space and folds inner runs of it to one space.
+func appendHeaderValue(dst []byte, v string) []byte {
+	v = strings.Trim(v, " \t\r\n")
+	if !strings.ContainsAny(v, "\t\r\n") && !strings.Contains(v, "  ") {
+		return append(dst, v...)
+	}
+	space := false
+	for i := range len(v) {
+		switch v[i] {
+		case ' ', '\t', '\r', '\n':
+			space = true
+		default:
+			if space {
+				dst = append(dst, ' ')
+				space = false
+			}
+			dst = append(dst, v[i])
+		}
+	}
+	return dst
+}
+
+const upperHex = "0123456789ABCDEF"
+
+// appendEncoded percent-encodes all but RFC 3986's unreserved characters, and "/" unless keepSlash.
+func appendEncoded(dst []byte, s string, keepSlash bool) []byte {
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9',
+			c == '-', c == '_', c == '.', c == '~', c == '/' && keepSlash:
+			dst = append(dst, c)
+		default:
+			dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
+		}
+	}
+	return dst
+}
+
+// appendDecoded undoes percent-encoding; a percent sign that starts no escape stands for itself, as a "+" does unless
+// plusIsSpace.
+func appendDecoded(dst []byte, s string, plusIsSpace bool) []byte {
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
+			dst = append(dst, unhex(s[i+1])<<4|unhex(s[i+2]))
+			i += 2
+		case s[i] == '+' && plusIsSpace:
+			dst = append(dst, ' ')
+		default:
+			dst = append(dst, s[i])
+		}
+	}
+	return dst
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	switch {
+	case c <= '9':
+		return c - '0'
+	case c <= 'F':
+		return c - 'A' + 10
+	}
+	return c - 'a' + 10
+}

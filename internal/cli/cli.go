@@ -1,0 +1,94 @@
+// Package cli is the command awsauth: one file for each command.
+//
+// Credentials and other results go to standard output, everything else to standard error. A command's text, its help, its
+// man page and its page in docs/ are made from the same place.
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/awsauth-go/awsauth/internal/config"
+)
+
+// IO is what a run of the command talks to.
+type IO struct {
+	In          io.Reader
+	Out, Err    io.Writer
+	Environment config.Environment
+	// OutIsTerminal and ErrIsTerminal say whether a person reads along.
+	OutIsTerminal, ErrIsTerminal bool
+	// Prompt asks for a password without showing it; nil when nobody can be asked.
+	Prompt func(question string) ([]byte, error)
+}
+
+// Main runs the command with the process's arguments and answers its exit code.
+func Main() int {
+	// A run is short and makes little garbage: collecting it early costs more than it saves.
+	debug.SetGCPercent(400)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return Run(ctx, os.Args[1:], IO{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		Environment:   config.OS(),
+		OutIsTerminal: term.IsTerminal(int(os.Stdout.Fd())),
+		ErrIsTerminal: term.IsTerminal(int(os.Stderr.Fd())),
+		Prompt:        promptOnTerminal,
+	})
+}
+
+// Run runs the command and answers its exit code.
+func Run(ctx context.Context, args []string, streams IO) int {
+	root := New(streams)
+	root.SetArgs(args)
+	command, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return ExitDone
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return ExitInterrupted
+	}
+	return report(streams.Err, command, err)
+}
+
+// New makes the command with all its subcommands.
+func New(streams IO) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "awsauth",
+		Short: "AWS credentials for programs that run outside AWS",
+		Long: `awsauth gives any program that runs outside AWS working AWS credentials: static
+ones (an IAM user's access key) and session ones (temporary, obtained from IAM
+Roles Anywhere with an X.509 certificate). Its emulator is a local AWS to try and
+test all of it, offline.`,
+		Example:       "  awsauth demo",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return c.Help()
+		},
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			return fromEnvironment(c, streams.Environment)
+		},
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(
+		newGet(streams),
+		newEmulator(streams),
+		newDemo(streams),
+		newVersion(streams),
+	)
+	setHelp(root)
+	return root
+}

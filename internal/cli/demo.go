@@ -1,0 +1,274 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"crypto/x509"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/spf13/cobra"
+
+	"github.com/awsauth-go/awsauth"
+	"github.com/awsauth-go/awsauth/emulator"
+	"github.com/awsauth-go/awsauth/identity"
+	"github.com/awsauth-go/awsauth/internal/pki"
+	"github.com/awsauth-go/awsauth/rolesanywhere"
+)
+
+func newDemo(streams IO) *cobra.Command {
+	var keep bool
+	c := &cobra.Command{
+		Use:   "demo [flags]",
+		Short: "See it all work on a local AWS, in one go",
+		Long: `Make a certificate authority and a certificate, start a local AWS, get static and
+session credentials, ask STS who they are, and show what refusals look like. It
+needs no AWS account and no network, and leaves nothing behind.`,
+		Example:     "  awsauth demo\n  awsauth demo --keep",
+		Annotations: map[string]string{annotationExit: "yes"},
+		Args:        cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return runDemo(c.Context(), streams, keep)
+		},
+	}
+	c.Flags().BoolVar(&keep, "keep", false, "leave it running until Ctrl-C, to try by hand")
+	return c
+}
+
+// demo is one run of the demonstration.
+type demo struct {
+	out    *page
+	io     IO
+	ca     *pki.CA
+	client *identity.Identity
+	local  *localAWS
+	made   emulator.Created
+}
+
+const demoName = "demo"
+
+func runDemo(ctx context.Context, streams IO, keep bool) (err error) {
+	d := &demo{out: &page{w: streams.Out}, io: streams}
+	if err := d.makeCertificates(); err != nil {
+		return err
+	}
+	if err := d.startAWS(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.local.stop()) }()
+	for _, step := range []func(context.Context) error{d.getStatic, d.getSession, d.refusals} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	if keep {
+		return d.keep(ctx)
+	}
+	d.out.line("Try it by hand:  awsauth demo --keep")
+	return d.out.err
+}
+
+// page writes lines whose first column is followed by what it took.
+type page struct {
+	w   io.Writer
+	err error // the first
+}
+
+const pageWidth = 76
+
+func (p *page) line(format string, args ...any) {
+	if _, err := fmt.Fprintf(p.w, format+"\n", args...); p.err == nil {
+		p.err = err
+	}
+}
+
+// timed writes a line that ends with the time since start.
+func (p *page) timed(start time.Time, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	took := fmt.Sprintf("%.1f ms", float64(time.Since(start).Microseconds())/1000)
+	p.line("%s%s%s", text, strings.Repeat(" ", max(pageWidth-utf8.RuneCountInString(text)-len(took), 2)), took)
+}
+
+func (d *demo) makeCertificates() (err error) {
+	start := time.Now()
+	if d.ca, err = pki.NewCA(demoName+"-ca", start); err != nil {
+		return err
+	}
+	if d.client, err = d.ca.Issue(pki.Leaf{CommonName: demoName + "-client"}); err != nil {
+		return err
+	}
+	d.out.timed(start, "A certificate authority and a client certificate")
+	d.out.line("  %s, ECDSA P-256, valid until %s", d.client.Certificate.Subject, d.client.Certificate.NotAfter.Format(time.DateOnly))
+	return nil
+}
+
+func (d *demo) startAWS() (err error) {
+	start := time.Now()
+	if d.local, err = startLocal(emulator.Config{Explain: true}, "127.0.0.1:0"); err != nil {
+		return err
+	}
+	seed := localSeed(demoName, demoName, pki.CertificatesPEM(d.ca.Certificate))
+	// A role that trusts Roles Anywhere, but through another trust anchor.
+	seed.Roles = append(seed.Roles, emulator.SeedRole{
+		Name:        "payroll",
+		TrustPolicy: emulator.Document(emulator.TrustPolicy(d.anotherAnchor())),
+	})
+	seed.Profiles[0].Roles = append(seed.Profiles[0].Roles, "payroll")
+	if d.made, err = d.local.Apply(seed); err != nil {
+		return errors.Join(err, d.local.stop())
+	}
+	d.out.timed(start, "A local AWS on %s", d.local.endpoint)
+	d.out.line("  trust anchor demo-ca, profile demo, role demo (account %s)", d.local.AccountID())
+	d.out.line("")
+	return nil
+}
+
+func (d *demo) anotherAnchor() string {
+	return "arn:aws:rolesanywhere:" + d.local.Region() + ":" + d.local.AccountID() + ":trust-anchor/another"
+}
+
+func (d *demo) getStatic(ctx context.Context) error {
+	user := d.made.Users[demoName]
+	start := time.Now()
+	credentials, err := awsauth.Static{
+		AccessKeyID:     user.AccessKeyID,
+		SecretAccessKey: awsauth.NewSecret(user.SecretAccessKey),
+	}.Retrieve(ctx)
+	if err != nil {
+		return err
+	}
+	return d.show(ctx, start, "get static ", "no expiry", credentials)
+}
+
+func (d *demo) getSession(ctx context.Context) error {
+	start := time.Now()
+	credentials, err := d.session().Retrieve(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.show(ctx, start, "get session", "expires in 1 h", credentials); err != nil {
+		return err
+	}
+	d.out.line("  through  %s → trust anchor demo-ca → profile demo → role demo", d.client.Certificate.Subject)
+	d.out.line("")
+	return nil
+}
+
+func (d *demo) session() awsauth.Session {
+	return awsauth.Session{
+		RoleARN:        d.made.Roles[demoName],
+		ProfileARN:     d.made.Profiles[demoName],
+		TrustAnchorARN: d.made.TrustAnchors[demoName+"-ca"],
+		Identity:       d.client,
+		SessionName:    "nightly",
+		Endpoint:       rolesanywhere.Endpoint{URL: d.local.endpoint},
+		Transport:      directTransport,
+	}
+}
+
+// directTransport calls the local AWS itself, whatever proxy the environment names.
+var directTransport = rolesanywhere.NewTransport(rolesanywhere.TransportConfig{Proxy: noProxy})
+
+// show tells what was got, after STS has said whose it is.
+func (d *demo) show(ctx context.Context, start time.Time, what, expiry string, c aws.Credentials) error {
+	sts := stsClient{region: d.local.Region(), endpoint: d.local.endpoint, transport: directTransport}
+	arn, err := sts.callerIdentity(ctx, d.io, c)
+	if err != nil {
+		return err
+	}
+	d.out.timed(start, "%s     %s…   %s", what, c.AccessKeyID[:10], expiry)
+	d.out.line("  you are  %s", arn)
+	return nil
+}
+
+// refusals asks for what must be refused, and shows the answers as they come.
+func (d *demo) refusals(ctx context.Context) error {
+	other, err := d.ca.Issue(pki.Leaf{CommonName: "another"})
+	if err != nil {
+		return err
+	}
+	expired, err := d.ca.Issue(pki.Leaf{CommonName: "old-client", Change: func(c *x509.Certificate) {
+		c.NotBefore, c.NotAfter = time.Now().AddDate(0, 0, -40), time.Now().AddDate(0, 0, -3)
+	}})
+	if err != nil {
+		return err
+	}
+	client, request, err := d.session().Request()
+	if err != nil {
+		return err
+	}
+	payroll := request
+	payroll.RoleARN = d.made.Roles["payroll"]
+	d.out.line("What a refusal looks like")
+	for _, r := range []struct {
+		title   string
+		id      *identity.Identity
+		request rolesanywhere.Request
+	}{
+		{"another key", misuse(d.client, other), request},
+		{"expired certificate", expired, request},
+		{"role that does not trust the anchor", d.client, payroll},
+	} {
+		if err := d.refusal(ctx, r.title, *client, r.id, r.request); err != nil {
+			return err
+		}
+	}
+	d.out.line("")
+	return nil
+}
+
+func (d *demo) refusal(
+	ctx context.Context, title string, client rolesanywhere.Client, id *identity.Identity, r rolesanywhere.Request,
+) error {
+	listener := &explanation{next: directTransport}
+	client.Transport = listener
+	_, err := client.CreateSession(ctx, id, r)
+	refused := new(rolesanywhere.Error)
+	if !errors.As(err, &refused) {
+		return fmt.Errorf("demo: %s: got %w, want a refusal", title, err)
+	}
+	d.out.line("  %s", title)
+	d.out.line("    %d %s   request %s", refused.Status, refused.Code, refused.RequestID)
+	d.out.line("    AWS says  %s", refused.Message)
+	d.out.line("    really    %s", listener.reason)
+	d.out.line("    do        %s", listener.remedy)
+	return nil
+}
+
+// keep writes the client's files and waits for Ctrl-C.
+func (d *demo) keep(ctx context.Context) (err error) {
+	dir, err := os.MkdirTemp("", "awsauth-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	certificate, key, err := writeIdentity(dir, d.client)
+	if err != nil {
+		return err
+	}
+	user := d.made.Users[demoName]
+	d.out.line("Try it by hand, from another terminal; Ctrl-C ends it")
+	d.out.line("  awsauth get session --endpoint-url %s \\\n    --certificate %s \\\n    --role-arn %s \\\n    --profile-arn %s \\\n    --trust-anchor-arn %s",
+		d.local.endpoint, quotePOSIX("file:"+certificate+"?key="+key), d.made.Roles[demoName], d.made.Profiles[demoName],
+		d.made.TrustAnchors[demoName+"-ca"])
+	d.out.line("")
+	d.out.line("  export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_DEFAULT_REGION=%s", d.local.endpoint, d.local.Region(), d.local.Region())
+	d.out.line("  export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s", user.AccessKeyID, quotePOSIX(user.SecretAccessKey))
+	d.out.line("  aws rolesanywhere list-profiles")
+	if d.out.err != nil {
+		return d.out.err
+	}
+	select {
+	case <-ctx.Done():
+		return nil // stopped as asked
+	case err := <-d.local.served:
+		d.local.served <- err
+		return err
+	}
+}

@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/awsauth-go/awsauth"
+	"github.com/awsauth-go/awsauth/identity"
+	"github.com/awsauth-go/awsauth/rolesanywhere"
+)
+
+// sessionFlags are the seed's seven parameters and what a deployment adds.
+type sessionFlags struct {
+	region, roleARN, profileARN, trustAnchorARN string
+	certificate, passwordRef                    string
+	duration                                    time.Duration
+	sessionName, sessionPolicy                  string
+	properties                                  map[string]string
+	endpoint                                    string
+	fips, dualStack                             bool
+	debugSigning                                bool
+}
+
+func newGetSession(streams IO) *cobra.Command {
+	var (
+		flags sessionFlags
+		out   output
+	)
+	c := &cobra.Command{
+		Use: "session --certificate URI --role-arn ARN --profile-arn ARN --trust-anchor-arn ARN [flags]",
+
+		Short: "Get temporary credentials from IAM Roles Anywhere",
+		Long: `Get temporary credentials from IAM Roles Anywhere with an X.509 certificate.
+
+The certificate is file:leaf.pem?key=leaf.key&chain=intermediates.pem, or one file
+that has it all, as file:client.p12. A password is asked for on the terminal, or
+named: env:NAME, file:PATH (mode 0600), or - for standard input.`,
+		Example: `  awsauth get session --certificate 'file:client.pem?key=client.key' \
+    --role-arn arn:aws:iam::123456789012:role/backup \
+    --profile-arn arn:aws:rolesanywhere:eu-west-1:123456789012:profile/1f0c… \
+    --trust-anchor-arn arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/9a77…`,
+		Annotations: map[string]string{annotationExit: "yes"},
+		Args:        cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
+			got, err := flags.run(c.Context(), streams, out)
+			if err != nil {
+				return err
+			}
+			return out.print(streams, got)
+		},
+	}
+	flags.register(c)
+	out.flags(c)
+	return c
+}
+
+func (s *sessionFlags) register(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&s.certificate, "certificate", "", "`URI` of the certificate and its key, as file:client.p12")
+	f.StringVar(&s.passwordRef, "password", "", "`REF` of the key's or PKCS#12's password: env:NAME, file:PATH or -")
+	f.StringVar(&s.roleARN, "role-arn", "", "`ARN` of the role to assume")
+	f.StringVar(&s.profileARN, "profile-arn", "", "`ARN` of the Roles Anywhere profile")
+	f.StringVar(&s.trustAnchorARN, "trust-anchor-arn", "", "`ARN` of the trust anchor")
+	f.StringVar(&s.region, "region", "", "`REGION` (default: the trust anchor's)")
+	f.DurationVar(&s.duration, "duration", awsauth.DefaultDuration, "`DURATION`, 15m to 12h (default 1h)")
+	f.StringVar(&s.sessionName, "session-name", "", "`NAME` of the session; the profile must accept names")
+	f.StringVar(&s.sessionPolicy, "session-policy", "", "not a parameter of CreateSession")
+	f.StringToStringVar(&s.properties, "instance-property", nil, "`KEY=VALUE` shown with the subject; may be repeated")
+	f.StringVar(&s.endpoint, "endpoint-url", "", "`URL` of another Roles Anywhere (or AWS_ENDPOINT_URL_ROLESANYWHERE)")
+	f.BoolVar(&s.fips, "use-fips-endpoint", false, "call the region's FIPS endpoint")
+	f.BoolVar(&s.dualStack, "use-dualstack-endpoint", false, "call the region's dual-stack endpoint")
+	f.BoolVar(&s.debugSigning, "debug-signing", false, "show on standard error what is signed, without the signature")
+	if err := f.MarkHidden("session-policy"); err != nil {
+		panic(err) // the flag exists
+	}
+}
+
+func (s *sessionFlags) run(ctx context.Context, streams IO, out output) (obtained, error) {
+	session, err := s.session(streams)
+	if err != nil {
+		return obtained{}, err
+	}
+	if s.debugSigning {
+		if err := s.showSigning(ctx, streams, session); err != nil {
+			return obtained{}, err
+		}
+	}
+	done := waiting(streams, "asking IAM Roles Anywhere")
+	created, err := session.Create(ctx)
+	done()
+	if err != nil {
+		return obtained{}, explainEndpoint(streams, s.endpoint, err)
+	}
+	got := obtained{
+		kind:        "session",
+		credentials: created.Credentials,
+		arn:         created.AssumedRoleARN,
+		through:     "role " + s.roleARN,
+	}
+	if out.verify {
+		sts := stsClient{region: s.regionOrAnchors()}
+		if err := sts.prepare(streams); err != nil {
+			return obtained{}, err
+		}
+		err = out.verifyWith(ctx, streams, sts, &got)
+	}
+	return got, err
+}
+
+// regionOrAnchors is the region of the call; the session has checked that there is one.
+func (s *sessionFlags) regionOrAnchors() string {
+	if s.region != "" {
+		return s.region
+	}
+	return strings.Split(s.trustAnchorARN, ":")[3]
+}
+
+// session gathers flags and environment.
+func (s *sessionFlags) session(streams IO) (awsauth.Session, error) {
+	none := awsauth.Session{}
+	if s.sessionPolicy != "" {
+		return none, configurationError{
+			error: usagef("--session-policy: CreateSession takes no session policy"),
+			hint:  "put it into the profile (aws rolesanywhere update-profile --session-policy), or assume a further role with it",
+		}
+	}
+	var source identity.Source
+	if s.certificate != "" {
+		opened, err := identity.Open(s.certificate, s.password(streams))
+		if err != nil {
+			return none, fmt.Errorf("--certificate: %w", err)
+		}
+		source = opened
+	}
+	endpoint := rolesanywhere.Endpoint{
+		URL: s.endpoint, FIPS: s.fips || streams.Environment.FIPS(), DualStack: s.dualStack || streams.Environment.DualStack(),
+	}
+	if endpoint.URL == "" {
+		variable, url := streams.Environment.EndpointURL("ROLESANYWHERE")
+		endpoint.URL = url
+		if _, err := endpoint.Resolve("us-east-1"); url != "" && err != nil {
+			return none, configurationError{error: fmt.Errorf("%s: %w", variable, err), hint: "unset " + variable + ", or correct it"}
+		}
+	}
+	roots, err := streams.Environment.RootCAs()
+	if err != nil {
+		return none, err
+	}
+	return awsauth.Session{
+		Region:             s.region,
+		RoleARN:            s.roleARN,
+		ProfileARN:         s.profileARN,
+		TrustAnchorARN:     s.trustAnchorARN,
+		Identity:           source,
+		Duration:           s.duration,
+		SessionName:        s.sessionName,
+		InstanceProperties: s.properties,
+		Endpoint:           endpoint,
+		Transport: rolesanywhere.NewTransport(rolesanywhere.TransportConfig{
+			Proxy: streams.Environment.Proxy(), RootCAs: roots,
+		}),
+		UserAgent: userAgent(),
+	}, nil
+}
+
+// password reads the reference, or asks; it is called only when a file needs one.
+func (s *sessionFlags) password(streams IO) identity.PasswordFunc {
+	if s.passwordRef != "" {
+		return func(context.Context, string) ([]byte, error) {
+			value, err := newReferences(streams).read("password", s.passwordRef)
+			return []byte(value.Reveal()), err
+		}
+	}
+	if streams.Prompt == nil {
+		return nil
+	}
+	return func(_ context.Context, file string) ([]byte, error) {
+		answer, err := streams.Prompt("Password of " + file + ": ")
+		if errors.Is(err, errNobody) {
+			return nil, identity.ErrPasswordRequired
+		}
+		return answer, err
+	}
+}
+
+// showSigning prints the canonical request and the string to sign. Neither is secret; the signature would be.
+func (s *sessionFlags) showSigning(ctx context.Context, streams IO, session awsauth.Session) error {
+	client, request, err := session.Request()
+	if err != nil {
+		return err
+	}
+	id, err := session.Identity.Identity(ctx)
+	if err != nil {
+		return err
+	}
+	trace, err := client.Trace(id, request, time.Now())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(streams.Err, "canonical request\n%s\n\nstring to sign\n%s\n\n", trace.CanonicalRequest, trace.StringToSign)
+	return err
+}
+
+// explainEndpoint names the variable when an endpoint from the environment does not answer.
+func explainEndpoint(streams IO, flag string, err error) error {
+	failed := new(rolesanywhere.ConnectionError)
+	if flag != "" || !errors.As(err, &failed) {
+		return err
+	}
+	if variable, url := streams.Environment.EndpointURL("ROLESANYWHERE"); url != "" {
+		failed.Advice = variable + " points there: start what it names, or unset it"
+	}
+	return err
+}

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/awsauth-go/awsauth"
+)
+
+func newGetStatic(streams IO) *cobra.Command {
+	var (
+		accessKeyID, secretRef, tokenRef string
+		sts                              stsClient
+		out                              output
+	)
+	c := &cobra.Command{
+		Use:   "static --access-key-id ID --secret-access-key REF [flags]",
+		Short: "Get the static credentials of an IAM user",
+		Long: `Get static credentials: the access key of an IAM user, checked and in the format
+that a program needs. They do not expire.
+
+The secret is named, never given: env:NAME, file:PATH (mode 0600), or - for
+standard input.`,
+		Example: `  awsauth get static --access-key-id AKIA… --secret-access-key file:/etc/awsauth/secret
+  pass show aws | awsauth get static --access-key-id AKIA… --secret-access-key - --format env`,
+		Annotations: map[string]string{annotationExit: "yes"},
+		Args:        cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
+			if err := sts.prepare(streams); err != nil {
+				return err
+			}
+			refs := newReferences(streams)
+			secretKey, err := refs.read("secret-access-key", secretRef)
+			if err != nil {
+				return err
+			}
+			token, err := refs.read("session-token", tokenRef)
+			if err != nil {
+				return err
+			}
+			static := awsauth.Static{AccessKeyID: accessKeyID, SecretAccessKey: secretKey, SessionToken: token}
+			credentials, err := static.Retrieve(c.Context())
+			if err != nil {
+				return err
+			}
+			got := obtained{kind: "static", credentials: credentials}
+			if out.verifies(streams) {
+				if err := out.verifyWith(c.Context(), streams, sts, &got); err != nil {
+					return err
+				}
+			}
+			return out.print(streams, got)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&accessKeyID, "access-key-id", "", "access key `ID`, as AKIA…")
+	f.StringVar(&secretRef, "secret-access-key", "", "`REF` of the secret access key: env:NAME, file:PATH or -")
+	f.StringVar(&tokenRef, "session-token", "", "`REF` of the session token, for a key that begins with ASIA")
+	f.StringVar(&sts.region, "region", "us-east-1", "`REGION` of the STS that --verify asks")
+	f.StringVar(&sts.endpoint, "endpoint-url", "", "`URL` of another STS (or AWS_ENDPOINT_URL_STS)")
+	out.flags(c)
+	return c
+}

@@ -1,0 +1,114 @@
+package secret
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// maxSize bounds what a reference may lead to, in bytes.
+const maxSize = 64 << 10
+
+// References is the form of a reference, for help and messages.
+const References = "env:NAME, file:PATH or - for standard input"
+
+var (
+	// ErrReference reports a text that is not a reference. The text may be the secret itself and is never quoted.
+	ErrReference = errors.New("not a reference: use " + References)
+	// ErrMode reports a file that others can read or write.
+	ErrMode = errors.New("others may read or write the file")
+	// ErrEmpty reports a reference that leads to nothing.
+	ErrEmpty = errors.New("is empty")
+)
+
+// Resolver reads what references point at.
+type Resolver struct {
+	Stdin     io.Reader                   // for "-"; nil refuses it
+	LookupEnv func(string) (string, bool) // for "env:"; nil refuses it
+}
+
+// Resolve reads the secret that a reference points at: "env:NAME", "file:PATH" or "-". One line ending at the end of a
+// file or of standard input is cut.
+func (r Resolver) Resolve(reference string) (Secret, error) {
+	value, err := r.read(reference)
+	if err != nil {
+		return Secret{}, err
+	}
+	if value == "" {
+		return Secret{}, fmt.Errorf("%s: %w", name(reference), ErrEmpty)
+	}
+	return New(value), nil
+}
+
+// name says which reference, without what it leads to.
+func name(reference string) string {
+	if reference == "-" {
+		return "standard input"
+	}
+	return reference
+}
+
+func (r Resolver) read(reference string) (string, error) {
+	scheme, rest, found := strings.Cut(reference, ":")
+	switch {
+	case reference == "-" && r.Stdin != nil:
+		return readAll("standard input", r.Stdin)
+	case !found || rest == "":
+		return "", ErrReference
+	case scheme == "env" && r.LookupEnv != nil:
+		value, set := r.LookupEnv(rest)
+		if !set {
+			return "", fmt.Errorf("%s: the environment variable is not set", reference)
+		}
+		return value, nil
+	case scheme == "file":
+		return readFile(rest)
+	}
+	return "", ErrReference
+}
+
+func readFile(path string) (_ string, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("file:%s: %w", path, cause(err))
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("file:%s: not a regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("file:%s: %w", path, cause(err))
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if info, err = f.Stat(); err != nil {
+		return "", fmt.Errorf("file:%s: %w", path, cause(err))
+	}
+	if !private(info.Mode()) {
+		return "", fmt.Errorf("file:%s has mode %04o: %w; chmod 600 %s", path, info.Mode().Perm(), ErrMode, path)
+	}
+	return readAll("file:"+path, f)
+}
+
+// cause leaves out the path, which the message has already.
+func cause(err error) error {
+	if p := new(fs.PathError); errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+func readAll(name string, r io.Reader) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxSize+1))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	if len(b) > maxSize {
+		return "", fmt.Errorf("%s: longer than %d bytes", name, maxSize)
+	}
+	b = bytes.TrimSuffix(b, []byte("\n"))
+	return string(bytes.TrimSuffix(b, []byte("\r"))), nil
+}

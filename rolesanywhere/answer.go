@@ -1,0 +1,283 @@
+package rolesanywhere
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+)
+
+// Bounds of an expiration that is believed.
+const (
+	minLife    = time.Minute        // not asked of a loopback emulator, which issues sessions of seconds for tests
+	maxLife    = 12 * time.Hour     // CreateSession's own maximum
+	lifeLeeway = 5 * time.Minute    // clocks may differ by that much
+	requestID  = "X-Amzn-Requestid" // as http.Header spells it
+	errorType  = "X-Amzn-Errortype" // as http.Header spells it
+)
+
+// answer is what came back, not yet believed.
+type answer struct {
+	response *http.Response
+	body     []byte
+	received time.Time
+}
+
+// createSessionOutput is the answer's shape. Pointers tell what is missing.
+type createSessionOutput struct {
+	CredentialSet []struct {
+		AssumedRoleUser *struct {
+			ARN string `json:"arn"`
+		} `json:"assumedRoleUser"`
+		Credentials *struct {
+			AccessKeyID     string `json:"accessKeyId"`
+			SecretAccessKey string `json:"secretAccessKey"`
+			SessionToken    string `json:"sessionToken"`
+			Expiration      string `json:"expiration"`
+		} `json:"credentials"`
+		PackedPolicySize int    `json:"packedPolicySize"`
+		RoleARN          string `json:"roleArn"`
+		SourceIdentity   string `json:"sourceIdentity"`
+	} `json:"credentialSet"`
+	SubjectARN string `json:"subjectArn"`
+}
+
+var accessKeyIDForm = regexp.MustCompile(`^\w{16,128}$`)
+
+// read turns an answer into a session, a refusal, or a reason to distrust it.
+func (c *call) read(a *answer) (*Session, error) {
+	if len(a.body) > maxAnswer {
+		return nil, c.distrust(a, fmt.Sprintf("it is longer than %d bytes", maxAnswer))
+	}
+	switch status := a.response.StatusCode; {
+	case status == http.StatusOK || status == http.StatusCreated:
+	case status >= 300 && status < 400:
+		return nil, c.foreign(a, "a redirect, which Roles Anywhere never answers")
+	default:
+		return nil, c.refusal(a)
+	}
+	if !a.isJSON() {
+		return nil, c.foreign(a, "not JSON")
+	}
+	var out createSessionOutput
+	if err := json.Unmarshal(a.body, &out); err != nil {
+		return nil, c.distrust(a, "it is not the JSON of a CreateSession answer")
+	}
+	session, problem := c.check(&out, a)
+	if problem != "" {
+		return nil, c.distrust(a, problem)
+	}
+	session.RequestID = a.response.Header.Get(requestID)
+	return session, nil
+}
+
+// check answers the session, or what is wrong with the answer.
+func (c *call) check(out *createSessionOutput, a *answer) (_ *Session, problem string) {
+	if n := len(out.CredentialSet); n != 1 {
+		return nil, fmt.Sprintf("it has %d credential sets in place of one", n)
+	}
+	set := out.CredentialSet[0]
+	if set.Credentials == nil {
+		return nil, "it has no credentials"
+	}
+	k := set.Credentials
+	switch {
+	case !accessKeyIDForm.MatchString(k.AccessKeyID):
+		return nil, "its access key ID is missing or malformed"
+	case k.SecretAccessKey == "" || strings.ContainsAny(k.SecretAccessKey, " \t\r\n"):
+		return nil, "its secret access key is missing or malformed"
+	case k.SessionToken == "" || strings.ContainsAny(k.SessionToken, " \t\r\n"):
+		return nil, "its session token is missing or malformed"
+	}
+	expires, err := time.Parse(time.RFC3339Nano, k.Expiration)
+	if err != nil {
+		return nil, "its expiration is missing or not a time of RFC 3339"
+	}
+	if problem := c.checkExpiration(expires, a); problem != "" {
+		return nil, problem
+	}
+	assumed := ""
+	if set.AssumedRoleUser != nil {
+		assumed = set.AssumedRoleUser.ARN
+	}
+	if problem := checkRole(c.request.RoleARN, set.RoleARN, assumed); problem != "" {
+		return nil, problem
+	}
+	role, err := arn.Parse(c.request.RoleARN)
+	if err != nil {
+		return nil, "the role asked for is not an ARN"
+	}
+	return &Session{
+		Credentials: aws.Credentials{
+			AccessKeyID:     k.AccessKeyID,
+			SecretAccessKey: k.SecretAccessKey,
+			SessionToken:    k.SessionToken,
+			Source:          Source,
+			CanExpire:       true,
+			Expires:         expires.UTC(),
+			AccountID:       role.AccountID,
+		},
+		AssumedRoleARN:   assumed,
+		SubjectARN:       out.SubjectARN,
+		SourceIdentity:   set.SourceIdentity,
+		PackedPolicySize: set.PackedPolicySize,
+	}, ""
+}
+
+// checkExpiration compares with the server's clock where it can be trusted.
+func (c *call) checkExpiration(expires time.Time, a *answer) (problem string) {
+	offset, _ := c.clockOffset(a)
+	life := expires.Sub(a.received.Add(offset))
+	least := minLife
+	if c.endpoint.Scheme == "http" { // http is loopback, an emulator
+		least = 0
+	}
+	switch {
+	case life <= 0:
+		return "its credentials have expired already"
+	case life < least:
+		return "its credentials end within a minute"
+	case life > maxLife+lifeLeeway:
+		return "its credentials end later than any session may"
+	}
+	return ""
+}
+
+// checkRole demands that the credentials are those of the role asked for: by the role's ARN, by the assumed role's, and
+// by neither against it.
+func checkRole(asked, given, assumed string) (problem string) {
+	want, err := arn.Parse(asked)
+	if err != nil {
+		return "the role asked for is not an ARN"
+	}
+	if given == "" && assumed == "" {
+		return "it does not say whose credentials these are"
+	}
+	if given != "" && given != asked {
+		return "it is for another role than the one asked for"
+	}
+	if assumed == "" {
+		return ""
+	}
+	name := want.Resource[strings.LastIndexByte(want.Resource, '/')+1:]
+	user, err := arn.Parse(assumed)
+	if err != nil || user.Service != "sts" || user.Partition != want.Partition || user.AccountID != want.AccountID ||
+		!strings.HasPrefix(user.Resource, "assumed-role/"+name+"/") {
+		return "it is for another role than the one asked for"
+	}
+	return ""
+}
+
+// refusal reads an error answer.
+func (c *call) refusal(a *answer) error {
+	e := &Error{
+		Status:     a.response.StatusCode,
+		RequestID:  a.response.Header.Get(requestID),
+		RetryAfter: retryAfter(a.response.Header, a.received),
+	}
+	e.ClockOffset, _ = c.clockOffset(a)
+	var body struct {
+		Type         string `json:"__type"`
+		Code         string `json:"code"`
+		Message      string `json:"message"`
+		Capital      string `json:"Message"`
+		RetrySeconds int    `json:"retryAfterSeconds"`
+	}
+	parsed := json.Unmarshal(a.body, &body) == nil
+	for _, code := range []string{a.response.Header.Get(errorType), body.Type, body.Code} {
+		if e.Code = bareCode(code); e.Code != "" {
+			break
+		}
+	}
+	if e.Code == "" && !parsed && e.Status < 500 && e.Status != http.StatusTooManyRequests {
+		return c.foreign(a, "not an error that AWS sends")
+	}
+	e.Message = body.Message
+	if e.Message == "" {
+		e.Message = body.Capital
+	}
+	if e.Code == "" {
+		e.Code = strings.ReplaceAll(http.StatusText(e.Status), " ", "")
+	}
+	if s := time.Duration(body.RetrySeconds) * time.Second; s > e.RetryAfter {
+		e.RetryAfter = s
+	}
+	e.Message = printable(e.Message)
+	e.RequestID = printable(e.RequestID)
+	return e
+}
+
+var codeForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{1,63}$`)
+
+// bareCode cuts what restJson1 allows around a code: "namespace#Code:http://…".
+func bareCode(s string) string {
+	s, _, _ = strings.Cut(s, ":")
+	s = s[strings.LastIndexByte(s, '#')+1:]
+	if !codeForm.MatchString(s) {
+		return ""
+	}
+	return s
+}
+
+// printable keeps a terminal safe from what a server sends.
+func printable(s string) string {
+	const most = 1000
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, s)
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
+
+// retryAfter reads the header of that name: seconds, or a date (RFC 9110 section 10.2.3).
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	v := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	return 0
+}
+
+// clockOffset answers how far the server's clock is ahead of ours. Only a server that TLS has authenticated is believed,
+// or an emulator on loopback; and no answer that may come from a cache.
+func (c *call) clockOffset(a *answer) (offset time.Duration, known bool) {
+	if a.response.TLS == nil && !IsLoopback(c.endpoint.Hostname()) {
+		return 0, false
+	}
+	if a.response.Header.Get("Age") != "" {
+		return 0, false
+	}
+	date, err := http.ParseTime(a.response.Header.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	// Date has whole seconds.
+	if offset = date.Sub(a.received.Round(0)); offset.Abs() < 2*time.Second {
+		offset = 0
+	}
+	return offset, true
+}
+
+func (a *answer) isJSON() bool {
+	kind, _, err := mime.ParseMediaType(a.response.Header.Get("Content-Type"))
+	if err == nil && (kind == "application/json" || strings.HasPrefix(kind, "application/x-amz-json-")) {
+		return true
+	}
+	return bytes.HasPrefix(bytes.TrimSpace(a.body), []byte("{"))
+}
