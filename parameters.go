@@ -166,7 +166,7 @@ func (m *mistakes) agree(anchor, profile, role *arn.ARN) {
 }
 
 func (m *mistakes) region(s Session, region string, anchor *arn.ARN) {
-	if region == "" {
+	if region == "" && anchor == nil {
 		return // the trust anchor's ARN is a mistake already
 	}
 	p, err := rolesanywhere.PartitionOf(region)

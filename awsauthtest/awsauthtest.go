@@ -18,7 +18,7 @@
 //   - A program that reads files and environment variables, in whatever language, gets Client.WriteFiles and
 //     Local.Endpoint.
 //
-// Things go wrong on request. Local.Client makes a certificate with any Defect by its name, and Kinds and Defects list
+// Things go wrong on request. Local.Client makes a certificate with any defect by its name, and Kinds and Defects list
 // them all, for tests that prove that each leads to a message somebody can act on. Local.Fail throttles, delays, cuts
 // and hangs; Local.Revoke revokes; a Clock in Config.Emulator.Now lets hours pass. Local.CreateSessions counts the
 // calls, so that a test can say that a hundred uploads bought one session. Why the emulator has refused a request stands

@@ -35,6 +35,16 @@ func TestCheckAcceptsWhatRolesAnywhereAccepts(t *testing.T) {
 	}
 }
 
+func TestCheckAcceptsARootWithAWeakSignatureOfItsOwn(t *testing.T) {
+	p := newPKI(t)
+	root := *p.root.Certificate
+	root.SignatureAlgorithm = x509.ECDSAWithSHA1
+	id := &Identity{Certificate: p.leaf.Certificate, Chain: []*x509.Certificate{p.intermediate.Certificate, &root}, Key: p.leaf.key}
+	if err := id.Check(time.Now()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCheckFindsWhatRolesAnywhereWouldRefuse(t *testing.T) {
 	p := newPKI(t)
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -64,6 +74,7 @@ func TestCheckFindsWhatRolesAnywhereWouldRefuse(t *testing.T) {
 	keyed := func(id *Identity, key *testCertificate) *Identity { id.Key = key.key; return id }
 	nothing := func(*x509.Certificate) {}
 	notAuthority := newCertificate(t, "Not an authority", newP256(t), root, valid)
+	noCertSign := newCertificate(t, "No keyCertSign", newP256(t), root, func(c *x509.Certificate) { valid(c); c.IsCA, c.KeyUsage = true, x509.KeyUsageCRLSign })
 	expired := newCertificate(t, "Old", newP256(t), root, func(c *x509.Certificate) { authority(c); lasting("2025-01-01", "2026-11-22")(c) })
 	deep := []*testCertificate{root}
 	for range 5 {
@@ -105,6 +116,7 @@ func TestCheckFindsWhatRolesAnywhereWouldRefuse(t *testing.T) {
 		{"a chain of six", below(deep[0], deep...), []error{ErrChain}, "5 is the most"},
 		{"a chain that does not link", below(root, expired), []error{ErrChain, ErrExpired}, `"CN=Old" does not link`},
 		{"an issuer that is no authority", below(notAuthority, notAuthority), []error{ErrChain}, "keyCertSign"},
+		{"an authority that may not sign certificates", below(noCertSign, noCertSign), []error{ErrChain}, "keyCertSign"},
 		{"an expired authority", below(expired, expired, root), []error{ErrExpired}, `"CN=Old" ended on 2026-11-22, 1 day ago`},
 		{"everything at once", keyed(alone(func(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, 0; lasting("2025-01-01", "2025-02-01")(c) }), p.leaf), []error{ErrKeyMismatch, ErrCertificateAuthority, ErrKeyUsage, ErrExpired}, ""},
 	} {

@@ -146,8 +146,8 @@ func (b *Bundle) equal(other *Bundle) bool {
 		bytes.Equal(b.Chain.Data, other.Chain.Data)
 }
 
-// readRegular reads a regular file of at most size bytes. Links are followed,
-// because Kubernetes mounts secrets as links; a FIFO or a device is neither
+// readRegular reads a regular file: all of it, or one byte more than size,
+// which [Parse] refuses as too large. Links are followed, because Kubernetes mounts secrets as links; a FIFO or a device is neither
 // waited for nor read.
 func readRegular(path string, size int64) ([]byte, error) {
 	// Opening a device can have effects, so look before and after.
@@ -168,9 +168,6 @@ func readRegular(path string, size int64) ([]byte, error) {
 	}
 	if !info.Mode().IsRegular() {
 		return nil, problem(ErrNotRegularFile, "it is a %s", kind(info.Mode()))
-	}
-	if info.Size() > size {
-		return nil, problem(ErrTooLarge, "more than %d bytes", size)
 	}
 	data, err := io.ReadAll(io.LimitReader(file, size+1))
 	if err != nil {

@@ -1,9 +1,13 @@
 package identity
 
 import (
+	"bytes"
 	"context"
+	"crypto/x509"
+	"math/big"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -46,6 +50,38 @@ func TestThePasswordIsAskedForOnceAUseAndOnlyWhenNeeded(t *testing.T) {
 	f.Certificate = vector("p256.pem")
 	if _, err := f.Identity(t.Context()); err != nil || len(asked) != 2 {
 		t.Errorf("asked for %q: %v", asked, err)
+	}
+}
+
+func TestAPasswordIsNotAskedForAgainWhenFilesChangeMeanwhile(t *testing.T) {
+	cert := filepath.Join(t.TempDir(), "cert")
+	writeFile(t, cert, readFile(t, vector("p384.pem")))
+	asked := 0
+	f := File{Certificate: cert, PrivateKey: vector("p256.enc.key")}
+	f.Password = func(context.Context, string) ([]byte, error) {
+		asked++
+		writeFile(t, cert, readFile(t, vector("p256.pem")))
+		return []byte("secret"), nil
+	}
+	id, err := f.Identity(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkInvariant(t, id)
+	if asked != 1 {
+		t.Errorf("asked %d times, want once", asked)
+	}
+}
+
+func TestTwoEncryptedKeysInAFileNeedThePasswordOnce(t *testing.T) {
+	asked := 0
+	b := one(bytes.Repeat(readFile(t, "testdata/seeds/encrypted.pem"), 2))
+	b.Password = func(context.Context, string) ([]byte, error) {
+		asked++
+		return []byte("secret"), nil
+	}
+	if _, err := Parse(t.Context(), b); err != nil || asked != 1 {
+		t.Errorf("asked %d times, want once: %v", asked, err)
 	}
 }
 
@@ -169,6 +205,60 @@ func readWhileRotating(t *testing.T, rotate rotation) {
 	if len(seen) < 2 {
 		t.Errorf("saw %d pairs in %d rotations, want at least 2", len(seen), rotations)
 	}
+}
+
+// Every certificate here links with every chain, so only reading all files as
+// of one moment keeps those of a generation together.
+func TestFilesOfTwoGenerationsAreNeverMixed(t *testing.T) {
+	dir := t.TempDir()
+	p := newPKI(t)
+	const generations, reads = 64, 400
+	for g := range generations {
+		numbered := func(c *x509.Certificate) { c.SerialNumber = big.NewInt(int64(g + 1)) }
+		generation := filepath.Join(dir, strconv.Itoa(g))
+		if err := os.Mkdir(generation, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		leaf := newCertificate(t, "leaf", p.leaf.key, p.intermediate, numbered)
+		intermediate := newCertificate(t, "Intermediate", p.intermediate.key, p.root, func(c *x509.Certificate) { authority(c); numbered(c) })
+		writeFile(t, generation+"/cert", join(certPEM(leaf), keyPEM(t, leaf.key)))
+		writeFile(t, generation+"/chain", certPEM(intermediate))
+	}
+	live := filepath.Join(dir, "live")
+	swap := func(g int) {
+		if err := os.Symlink(strconv.Itoa(g%generations), live+".new"); err != nil {
+			t.Error(err)
+		}
+		if err := os.Rename(live+".new", live); err != nil {
+			t.Error(err)
+		}
+	}
+	swap(0)
+	done := make(chan struct{})
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for g := 1; ; g++ {
+			select {
+			case <-done:
+				return
+			case <-time.After(200 * time.Microsecond):
+				swap(g)
+			}
+		}
+	})
+	f := File{Certificate: live + "/cert", Chain: live + "/chain"}
+	for range reads {
+		id, err := f.Identity(t.Context())
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		if leaf, issuer := id.Certificate.SerialNumber, id.Chain[0].SerialNumber; leaf.Cmp(issuer) != 0 {
+			t.Errorf("got the leaf of generation %v with the chain of %v", leaf, issuer)
+		}
+	}
+	close(done)
+	writer.Wait()
 }
 
 func TestARenewedCertificateIsSeenAtTheNextUse(t *testing.T) {

@@ -81,6 +81,13 @@ func (f forge) encryptedData(algorithm, encrypted []byte) []byte {
 // seal encrypts content as pbes2(pbkdf2(1)) says, with the password "secret".
 func (f forge) seal(content []byte) []byte {
 	f.t.Helper()
+	n := 16 - len(content)%16
+	return f.encrypt(append(bytes.Clone(content), bytes.Repeat([]byte{byte(n)}, n)...))
+}
+
+// encrypt is seal without the padding.
+func (f forge) encrypt(content []byte) []byte {
+	f.t.Helper()
 	key, err := pbkdf2.Key(sha256.New, "secret", []byte("saltsalt"), 1, 16)
 	if err != nil {
 		f.t.Fatal(err)
@@ -89,8 +96,7 @@ func (f forge) seal(content []byte) []byte {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	n := 16 - len(content)%16
-	content = append(bytes.Clone(content), bytes.Repeat([]byte{byte(n)}, n)...)
+	content = bytes.Clone(content)
 	cipher.NewCBCEncrypter(block, make([]byte, 16)).CryptBlocks(content, content)
 	return content
 }

@@ -66,12 +66,9 @@ func (m *material) assemble() (*Identity, error) {
 func (m *material) deduplicate() {
 	var certificates []certificate
 	for _, c := range m.certificates {
-		i := indexOf(certificates, c.Certificate)
-		if i < 0 {
+		if indexOf(certificates, c.Certificate) < 0 {
 			certificates = append(certificates, c)
-			continue
 		}
-		certificates[i].trusted = certificates[i].trusted && c.trusted
 	}
 	m.certificates = certificates
 
@@ -114,7 +111,7 @@ func (m *material) leaf() (leaf pair, others []certificate, err error) {
 	candidates = prefer(candidates, func(p pair) bool { return p.preferred })
 	switch len(candidates) {
 	case 0:
-		e := problem(ErrKeyMismatch, "the public key of no certificate is that of the private key; certificates: %s", names(m.certificates))
+		e := problem(ErrKeyMismatch, "the private key belongs to none of %s", names(m.certificates))
 		e.File = m.keys[0].file
 		return pair{}, nil, e
 	case 1:
@@ -153,14 +150,24 @@ func (m *material) chain(leaf pair, others []certificate) ([]*x509.Certificate, 
 		if c.trusted || indexOf(path, c.Certificate) >= 0 || indexOf(elsewhere, c.Certificate) >= 0 {
 			continue
 		}
-		return nil, problem(ErrChain, "%s does not link: %s was issued by %s, which is missing",
-			subject(c.Certificate), subject(path[len(path)-1].Certificate), quoted(path[len(path)-1].Issuer.String()))
+		return nil, unlinked(c.Certificate, path[len(path)-1].Certificate)
 	}
 	var chain []*x509.Certificate
 	for _, c := range path[1:] {
 		chain = append(chain, c.Certificate)
 	}
 	return chain, nil
+}
+
+// unlinked says why c does not belong to a chain that ends at top.
+func unlinked(c, top *x509.Certificate) error {
+	switch {
+	case isSelfSigned(top):
+		return problem(ErrChain, "%s does not link: the chain is complete without it; remove it", subject(c))
+	case bytes.Equal(c.RawSubject, top.RawIssuer):
+		return problem(ErrChain, "%s does not link: %s was issued by an authority of this name, but with another key", subject(c), subject(top))
+	}
+	return problem(ErrChain, "%s does not link: %s was issued by %s, which is missing", subject(c), subject(top), quoted(top.Issuer.String()))
 }
 
 // issuers returns path and, in order of distance, every certificate that

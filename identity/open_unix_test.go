@@ -56,3 +56,26 @@ func TestOnlyRegularFilesOfBoundedSizeAreRead(t *testing.T) {
 		})
 	}
 }
+
+func TestOpeningAFIFODoesNotWaitForItsWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		file, err := os.OpenFile(path, os.O_RDONLY|nonblocking, 0)
+		if err == nil {
+			err = file.Close()
+		}
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("still waiting after 5 seconds")
+	}
+}

@@ -84,7 +84,8 @@ func TestCertificatesAndKeysMayBeSpreadAndShuffled(t *testing.T) {
 		{"no chain", one(join(leaf, key)), nil},
 		{"a cross-signed intermediate keeps both certificates", one(join(leaf, certPEM(crossed), intermediate, key)), []*x509.Certificate{der(crossed), der(p.intermediate)}},
 		{"DER certificate and DER key", Bundle{Certificate: part(p.leaf.Raw), PrivateKey: part(pkcs8(t, p.leaf.key)), Chain: part(p.intermediate.Raw)}, []*x509.Certificate{der(p.intermediate)}},
-		{"text around and unknown blocks between", one(join([]byte("\xef\xbb\xbfBag Attributes\r\n"), leaf, []byte("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"), key)), nil},
+		{"text around and unknown blocks between", one(join([]byte("Bag Attributes\r\n"), leaf, []byte("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"), key)), nil},
+		{"a byte order mark", one(join([]byte("\xef\xbb\xbf"), leaf, key)), nil},
 		{"lines ending in CR LF", one(bytes.ReplaceAll(join(leaf, key), []byte("\n"), []byte("\r\n"))), nil},
 		{"the key twice", one(join(leaf, key, key)), nil},
 		{"the key of the authority too", one(join(leaf, intermediate, key, keyPEM(t, p.intermediate.key))), []*x509.Certificate{der(p.intermediate)}},
@@ -126,7 +127,8 @@ func TestWhatDoesNotBelongTogetherIsRefused(t *testing.T) {
 		{"a certificate renewed in place beside the old one", one(join(leaf, certPEM(renewed), key)), ErrAmbiguous, []string{p.leaf.SerialNumber.String(), renewed.SerialNumber.String()}},
 		{"two leaves each with its key", one(join(leaf, key, certPEM(other.leaf), keyPEM(t, other.leaf.key))), ErrAmbiguous, []string{"CN=leaf"}},
 		{"a root without the intermediate", one(join(leaf, certPEM(p.root), key)), ErrChain, []string{`"CN=Root" does not link`, `"CN=Intermediate"`}},
-		{"an authority of the same name but another key", one(join(leaf, certPEM(other.intermediate), key)), ErrChain, []string{`"CN=Intermediate" does not link`}},
+		{"an authority of the same name but another key", one(join(leaf, certPEM(other.intermediate), key)), ErrChain, []string{`"CN=Intermediate" does not link`, "another key"}},
+		{"a stranger beside a complete chain", one(join(leaf, certPEM(p.intermediate, p.root, newLeaf(t, "stranger", nil)), key)), ErrChain, []string{`"CN=stranger" does not link`, "complete"}},
 		{"more certificates than the limit", one(certPEM(many...)), ErrTooLarge, []string{"16"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -137,12 +139,24 @@ func TestWhatDoesNotBelongTogetherIsRefused(t *testing.T) {
 
 func checkRefused(t *testing.T, b Bundle, want error, says ...string) {
 	t.Helper()
-	start := time.Now()
-	_, err := Parse(t.Context(), b)
-	if took := time.Since(start); took > 250*time.Millisecond {
-		t.Errorf("refused after %v", took)
-	}
+	var err error
+	within(t, 250*time.Millisecond, func() { _, err = Parse(t.Context(), b) })
 	checkError(t, err, want, says...)
+}
+
+// within fails when f takes longer than limit three times in a row: once may
+// be the machine's fault.
+func within(t *testing.T, limit time.Duration, f func()) {
+	t.Helper()
+	var took time.Duration
+	for range 3 {
+		start := time.Now()
+		f()
+		if took = time.Since(start); took <= limit {
+			return
+		}
+	}
+	t.Errorf("took %v, want %v", took, limit)
 }
 
 func checkError(t *testing.T, err, want error, says ...string) {

@@ -199,9 +199,9 @@ func TestTheCostliestFileThatIsAllowedIsDecidedInTime(t *testing.T) {
 func TestPKCS12ThatCannotBeReadSaysWhy(t *testing.T) {
 	f := forge{t, newLeaf(t, "leaf", nil)}
 	key := f.bag(oidKeyBag, pkcs8(t, f.leaf.key))
-	var bags [][]byte
-	for range 33 {
-		bags = append(bags, key)
+	bags := make([][]byte, 33)
+	for i := range bags {
+		bags[i] = key
 	}
 	signed := der(0x30, f.integer(3), der(0x30, f.oid("1.2.840.113549.1.7.2"), der(0xa0, der(0x30))))
 	pieces := der(0x30, f.integer(3), der(0x30, f.oid(oidData), der(0xa0, der(0x24, der(0x04, []byte("x"))))))
@@ -218,13 +218,32 @@ func TestPKCS12ThatCannotBeReadSaysWhy(t *testing.T) {
 		{"encryption with RC4", f.pfx(nil, f.encryptedData(der(0x30, f.oid("1.2.840.113549.1.12.1.1"), der(0x30)), make([]byte, 8))), ErrUnsupported},
 		{"a MAC with MD5", f.pfx(der(0x30, der(0x30, der(0x30, f.oid("1.2.840.113549.2.5")), der(0x04, nil)), der(0x04, nil)), f.data(der(0x30))), ErrUnsupported},
 		{"an SDSI certificate", f.pfx(nil, f.data(der(0x30, f.bag(oidCertBag, der(0x30, f.oid("1.2.840.113549.1.9.22.2"), der(0xa0, der(0x04, nil))))))), ErrUnsupported},
-		{"hundreds of keys", f.pfx(nil, f.data(der(0x30, bags...))), ErrTooLarge},
 		{"more keys than the limit", f.pfx(nil, f.data(der(0x30, bags[:17]...))), ErrTooLarge},
 		{"no bags", f.pfx(nil, f.data(der(0x30))), ErrNoCertificate},
 		{"no content", der(0x30, f.integer(3)), ErrDamaged},
 		{"only a bag that does not matter", f.pfx(nil, f.data(der(0x30, f.certBag(f.leaf), f.bag("1.2.840.113549.1.12.10.1.5", der(0x30))))), ErrNoPrivateKey},
 	} {
 		t.Run(test.name, func(t *testing.T) { checkRefused(t, one(test.data), test.want, "client") })
+	}
+	t.Run("more bags than the limits of both", func(t *testing.T) {
+		checkRefused(t, one(f.pfx(nil, f.data(der(0x30, bags...)))), ErrTooLarge, "32 certificates and keys")
+	})
+}
+
+func TestPlainTextThatIsNotPaddedDERIsAWrongPassword(t *testing.T) {
+	f := forge{t, newLeaf(t, "leaf", nil)}
+	algorithm, sealed := f.pbes2(f.pbkdf2(1)), f.seal([]byte("no DER"))
+	almost := f.encrypt(join(der(0x30, make([]byte, 12)), []byte{1, 2}))
+	for name, data := range map[string][]byte{
+		"DER before padding of which one byte is wrong": der(0x30, algorithm, der(0x04, almost)),
+		"PKCS#8":  der(0x30, algorithm, der(0x04, sealed)),
+		"PKCS#12": f.pfx(nil, f.encryptedData(algorithm, sealed)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := one(data)
+			b.Password = with("secret")
+			checkRefused(t, b, ErrWrongPassword, "client")
+		})
 	}
 }
 

@@ -83,12 +83,12 @@ func AppendPath(dst []byte, path string, form PathForm) []byte {
 	case Normalized:
 		path = removeDotSegments(path)
 	case S3:
-		path = string(appendDecoded(nil, path, false))
+		path = decoded(path)
 	}
 	if path == "" {
 		return append(dst, '/')
 	}
-	return appendEncoded(dst, path, true)
+	return appendEncoded(dst, path)
 }
 
 // removeDotSegments resolves "." and ".." and merges slashes; a slash at the end stays.
@@ -116,42 +116,49 @@ func removeDotSegments(path string) string {
 	return clean
 }
 
+// pair is one parameter of a query, encoded.
+type pair struct{ name, value string }
+
 // AppendQuery appends the canonical query string: each name and value decoded and encoded again, sorted by encoded name,
 // then by encoded value.
 func AppendQuery(dst []byte, raw string) []byte {
 	if raw == "" {
 		return dst
 	}
-	var pairs []string
-	for pair := range strings.SplitSeq(raw, "&") {
-		if pair == "" {
+	// All pairs are encoded into one text, which then is cut.
+	text := make([]byte, 0, len(raw)+len(raw)/8)
+	ends := make([]int, 0, 16) // of each name and each value in turn
+	for p := range strings.SplitSeq(raw, "&") {
+		if p == "" {
 			continue
 		}
-		name, value, _ := strings.Cut(pair, "=")
-		b := make([]byte, 0, len(pair)+16)
-		b = appendEncoded(b, string(appendDecoded(nil, name, true)), false)
-		b = append(b, '=')
-		b = appendEncoded(b, string(appendDecoded(nil, value, true)), false)
-		pairs = append(pairs, string(b))
+		name, value, _ := strings.Cut(p, "=")
+		text = appendRecoded(text, name)
+		ends = append(ends, len(text))
+		text = appendRecoded(text, value)
+		ends = append(ends, len(text))
 	}
-	slices.SortFunc(pairs, comparePairs)
+	whole, start := string(text), 0
+	pairs := make([]pair, 0, 8)
+	for i := 0; i < len(ends); i += 2 {
+		pairs = append(pairs, pair{whole[start:ends[i]], whole[ends[i]:ends[i+1]]})
+		start = ends[i+1]
+	}
+	slices.SortFunc(pairs, func(a, b pair) int {
+		if c := strings.Compare(a.name, b.name); c != 0 {
+			return c
+		}
+		return strings.Compare(a.value, b.value)
+	})
 	for i, p := range pairs {
 		if i > 0 {
 			dst = append(dst, '&')
 		}
-		dst = append(dst, p...)
+		dst = append(dst, p.name...)
+		dst = append(dst, '=')
+		dst = append(dst, p.value...)
 	}
 	return dst
-}
-
-// comparePairs orders by name first: "=" sorts after the digits that a longer name may continue with.
-func comparePairs(a, b string) int {
-	an, av, _ := strings.Cut(a, "=")
-	bn, bv, _ := strings.Cut(b, "=")
-	if c := strings.Compare(an, bn); c != 0 {
-		return c
-	}
-	return strings.Compare(av, bv)
 }
 
 // appendHeaderValue trims white space and folds inner runs of it to one space.
@@ -178,36 +185,61 @@ func appendHeaderValue(dst []byte, v string) []byte {
 
 const upperHex = "0123456789ABCDEF"
 
-// appendEncoded percent-encodes all but RFC 3986's unreserved characters, and "/" unless keepSlash.
-func appendEncoded(dst []byte, s string, keepSlash bool) []byte {
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9',
-			c == '-', c == '_', c == '.', c == '~', c == '/' && keepSlash:
-			dst = append(dst, c)
-		default:
-			dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
+// unreserved are RFC 3986's characters that are never encoded.
+var unreserved = func() (table [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~") {
+		table[c] = true
+	}
+	return table
+}()
+
+// appendOctet percent-encodes one octet unless it is unreserved.
+func appendOctet(dst []byte, c byte) []byte {
+	if unreserved[c] {
+		return append(dst, c)
+	}
+	return append(dst, '%', upperHex[c>>4], upperHex[c&15])
+}
+
+// appendEncoded percent-encodes all but unreserved characters and "/".
+func appendEncoded(dst []byte, path string) []byte {
+	for i := range len(path) {
+		if path[i] == '/' {
+			dst = append(dst, '/')
+		} else {
+			dst = appendOctet(dst, path[i])
 		}
 	}
 	return dst
 }
 
-// appendDecoded undoes percent-encoding; a percent sign that starts no escape stands for itself, as a "+" does unless
-// plusIsSpace.
-func appendDecoded(dst []byte, s string, plusIsSpace bool) []byte {
+// appendRecoded decodes a part of a query, in which "+" is a space, and encodes it again.
+func appendRecoded(dst []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
+		c := s[i]
+		if c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
+			c = unhex(s[i+1])<<4 | unhex(s[i+2])
+			i += 2
+		} else if c == '+' {
+			c = ' '
+		}
+		dst = appendOctet(dst, c)
+	}
+	return dst
+}
+
+// decoded undoes percent-encoding; a percent sign that starts no escape stands for itself.
+func decoded(s string) string {
+	dst := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
 			dst = append(dst, unhex(s[i+1])<<4|unhex(s[i+2]))
 			i += 2
-		case s[i] == '+' && plusIsSpace:
-			dst = append(dst, ' ')
-		default:
+		} else {
 			dst = append(dst, s[i])
 		}
 	}
-	return dst
+	return string(dst)
 }
 
 func isHex(c byte) bool {

@@ -271,6 +271,9 @@ func TestRefusals(t *testing.T) {
 		{"a session of a user who is gone", func(w *world) message {
 			return message{by: w.issue(account.Session{UserName: "gone", UserID: "AIDAGONE"})}
 		}, "InvalidClientTokenId", invalid},
+		{"a session of a user who was made anew", func(w *world) message {
+			return message{by: w.issue(account.Session{UserName: "alice", UserID: "AIDAOLD"})}
+		}, "InvalidClientTokenId", invalid},
 
 		{"an expired session", func(w *world) message {
 			w.Clock.Advance(time.Hour)
@@ -385,7 +388,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestAnotherServiceThanTheRegionsIsRefusedForRolesAnywhere(t *testing.T) {
+func TestRolesAnywhereHasNoGlobalEndpoint(t *testing.T) {
 	w := newWorld(t)
 	_, got := w.authenticate(t, message{by: w.user, service: "rolesanywhere", region: "us-east-1"},
 		authn.Service{Name: "rolesanywhere", JSON: true})

@@ -4,6 +4,8 @@ package querytest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -58,15 +60,21 @@ type Server struct {
 // New serves a new account until the test ends.
 func New(t testing.TB) *Server {
 	t.Helper()
+	s := NewState(t)
+	s.Server = httptest.NewServer(s)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// NewState makes a new account without serving it.
+func NewState(t testing.TB) *Server {
+	t.Helper()
 	clock := &Clock{now: time.Date(2026, 11, 23, 8, 20, 0, 0, time.UTC)}
 	a, err := account.New(account.Config{ID: AccountID, Region: Region, Now: clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Account: a, Clock: clock}
-	s.Server = httptest.NewServer(s)
-	t.Cleanup(s.Close)
-	return s
+	return &Server{Account: a, Clock: clock}
 }
 
 // ServeHTTP answers one call: IAM's if it names IAM's version, otherwise STS's.
@@ -194,8 +202,23 @@ type Answer struct {
 	Reason  string
 }
 
-// Do sends a request as it is.
-func (s *Server) Do(t testing.TB, r *http.Request) Answer {
+// Send signs a form for a service and posts it.
+func (s *Server) Send(t testing.TB, by aws.Credentials, service, form string) Answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL, strings.NewReader(form))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	sum := sha256.Sum256([]byte(form))
+	err = v4.NewSigner().SignHTTP(t.Context(), by, r, hex.EncodeToString(sum[:]), service, Region, s.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.do(t, r)
+}
+
+func (s *Server) do(t testing.TB, r *http.Request) Answer {
 	t.Helper()
 	response, err := s.Client().Do(r)
 	if err != nil {

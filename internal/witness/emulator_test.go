@@ -1,0 +1,94 @@
+package witness
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+const region = "eu-west-1"
+
+// localAWS is what `awsauth emulator --json` says of itself.
+type localAWS struct {
+	Endpoint       string            `json:"endpoint"`
+	AccountID      string            `json:"account_id"`
+	Environment    map[string]string `json:"environment"`
+	TrustAnchorARN string            `json:"trust_anchor_arn"`
+	ProfileARN     string            `json:"profile_arn"`
+	RoleARN        string            `json:"role_arn"`
+}
+
+// startEmulator runs the command's emulator, which trusts the root of a PKI, until the test ends.
+func startEmulator(t testing.TB, p *pki, args ...string) *localAWS {
+	t.Helper()
+	args = append([]string{"emulator", "--json", "--explain", "--listen", "127.0.0.1:0", "--trust", p.path("root.pem")}, args...)
+	c := foreign(t, command, args...)
+	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) } // at the end of the test
+	c.Stderr = t.Output()
+	stdout, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// Wait says that the context has ended; what counts is that the emulator stopped when it was told to.
+		_ = c.Wait()
+		if code := c.ProcessState.ExitCode(); code != 0 {
+			t.Errorf("emulator: got exit code %d, want 0", code)
+		}
+	})
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("emulator: %v", err)
+	}
+	local := new(localAWS)
+	if err := json.Unmarshal(line, local); err != nil {
+		t.Fatalf("emulator: %v: %s", err, line)
+	}
+	return local
+}
+
+// administrator answers the environment of the emulator's administrator, as NAME=VALUE.
+func (l *localAWS) administrator() []string {
+	var env []string
+	for name, value := range l.Environment {
+		env = append(env, name+"="+value)
+	}
+	return env
+}
+
+// sessionArgs are the arguments of `awsauth get session` for an identity.
+func (l *localAWS) sessionArgs(id packing) []string {
+	args := []string{
+		"get", "session", "--endpoint-url", l.Endpoint, "--certificate", id.uri, "--role-arn", l.RoleARN,
+		"--profile-arn", l.ProfileARN, "--trust-anchor-arn", l.TrustAnchorARN,
+	}
+	if id.password != "" {
+		args = append(args, "--password", "file:"+id.password)
+	}
+	return args
+}
+
+// writeConfig writes a shared config file with a profile for each identity, whose credential_process is the command, and
+// answers its path.
+func (l *localAWS) writeConfig(t testing.TB, p *pki, ids ...packing) string {
+	t.Helper()
+	var b strings.Builder
+	for _, id := range ids {
+		b.WriteString("[profile " + id.name + "]\nregion = " + region + "\ncredential_process = '" + command + "'")
+		for _, arg := range l.sessionArgs(id) {
+			b.WriteString(" '" + arg + "'")
+		}
+		b.WriteString("\n\n")
+	}
+	path := p.path("config")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,140 @@
+package awsauth_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/rolesanywhere"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/awsauth-go/awsauth"
+	"github.com/awsauth-go/awsauth/awsauthtest"
+	"github.com/awsauth-go/awsauth/identity"
+	"github.com/awsauth-go/awsauth/rolesanywhere"
+)
+
+func TestASessionIsWhoSTSSaysItIs(t *testing.T) {
+	local := awsauthtest.Start(t)
+	session := local.Session(local.Client("backup-01"))
+	session.SessionName = "nightly"
+	session.Duration = 2 * time.Hour
+	before := time.Now()
+	created, err := session.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := created.Credentials
+	if life := c.Expires.Sub(before); !c.CanExpire || life < 2*time.Hour-2*time.Second || life > 2*time.Hour+time.Minute {
+		t.Errorf("expires in %s, want 2 h", life)
+	}
+	if c.AccountID != local.AccountID || c.Source != rolesanywhere.Source || !strings.HasPrefix(c.AccessKeyID, "ASIAEMU") {
+		t.Errorf("got account %s, source %s, access key ID %s", c.AccountID, c.Source, c.AccessKeyID)
+	}
+	out, err := sts.NewFromConfig(local.AWSConfig(session)).GetCallerIdentity(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "arn:aws:sts::" + local.AccountID + ":assumed-role/local/nightly"
+	if *out.Arn != want || created.AssumedRoleARN != want {
+		t.Errorf("got %s and %s, want %s", *out.Arn, created.AssumedRoleARN, want)
+	}
+}
+
+func TestEveryRetrieveIsACall(t *testing.T) {
+	local := awsauthtest.Start(t)
+	session := local.Session(local.Client("backup-01"))
+	for range 3 {
+		if _, err := session.Retrieve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := local.CreateSessions(); got != 3 {
+		t.Errorf("got %d CreateSessions, want 3", got)
+	}
+}
+
+// What is wrong with the certificate is known before anything is sent.
+func TestAnUnusableIdentityIsNotSent(t *testing.T) {
+	local := awsauthtest.Start(t)
+	_, err := local.Session(local.Client("old", awsauthtest.Expired)).Retrieve(t.Context())
+	if !errors.Is(err, identity.ErrExpired) || !strings.HasPrefix(err.Error(), "identity: ") {
+		t.Errorf("got %v, want identity: … ErrExpired", err)
+	}
+	if got := local.CreateSessions(); got != 0 {
+		t.Errorf("got %d CreateSessions, want none", got)
+	}
+}
+
+func TestARefusedSessionNameIsExplained(t *testing.T) {
+	local := awsauthtest.Start(t)
+	created, err := local.Emulator.Apply(seedWithoutSessionNames)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := local.Session(local.Client("backup-01"))
+	session.ProfileARN, session.SessionName = created.Profiles["strict"], "nightly"
+	_, err = session.Retrieve(t.Context())
+	refused := new(rolesanywhere.Error)
+	if !errors.As(err, &refused) {
+		t.Fatalf("got %v, want *rolesanywhere.Error", err)
+	}
+	if refused.Message != "Not authorized to set roleSessionName." || refused.Status != 403 || refused.RequestID == "" {
+		t.Errorf("got %v", refused)
+	}
+	id := session.ProfileARN[strings.LastIndexByte(session.ProfileARN, '/')+1:]
+	if want := "the profile does not accept session names; leave the session name out, or " +
+		"aws rolesanywhere update-profile --accept-role-session-name --profile-id " + id; refused.Hint() != want {
+		t.Errorf("got  %s\nwant %s", refused.Hint(), want)
+	}
+	session.SessionName = ""
+	if _, err := session.Retrieve(t.Context()); err != nil {
+		t.Errorf("without a name: %v", err)
+	}
+}
+
+func TestInstancePropertiesAreShownWithTheSubject(t *testing.T) {
+	local := awsauthtest.Start(t)
+	session := local.Session(local.Client("backup-01"))
+	session.InstanceProperties = map[string]string{"rack": "12"}
+	created, err := session.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	management := sdk.NewFromConfig(local.AWSConfig(local.Admin))
+	out, err := management.GetSubject(t.Context(), &sdk.GetSubjectInput{
+		SubjectId: aws.String(created.SubjectARN[strings.LastIndexByte(created.SubjectARN, '/')+1:]),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := out.Subject.InstanceProperties; len(p) != 1 || p[0].Properties["rack"] != "12" {
+		t.Errorf("got %v, want rack 12", p)
+	}
+}
+
+func TestASessionIsSafeForConcurrentUse(t *testing.T) {
+	local := awsauthtest.Start(t)
+	session := local.Session(local.Client("backup-01"))
+	results := make(chan error, 8)
+	for range cap(results) {
+		go func() {
+			_, err := session.Retrieve(t.Context())
+			results <- err
+		}()
+	}
+	for range cap(results) {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestASessionNeedsNoMoreThanItSays(t *testing.T) {
+	var session awsauth.Session
+	if _, err := session.Retrieve(t.Context()); err == nil {
+		t.Error("the zero Session gave credentials")
+	}
+}
