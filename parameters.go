@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
+	"github.com/awsauth-go/awsauth/identity"
 	"github.com/awsauth-go/awsauth/rolesanywhere"
 )
 
@@ -81,15 +82,26 @@ func (s Session) check() (region string, err error) {
 	}
 	m.region(s, region, anchor)
 
-	if s.Identity == nil {
-		m.add("Identity", "is required: a certificate and its private key")
-	}
+	m.identity(s)
 	if d := s.Duration; d != 0 && (d < MinDuration || d > MaxDuration || d%time.Second != 0) {
 		m.add("Duration", "is %s: use whole seconds from %s to %s", formatDuration(d), formatDuration(MinDuration), formatDuration(MaxDuration))
 	}
 	m.sessionName(s.SessionName)
 	m.instanceProperties(s.InstanceProperties)
 	return region, m.err("session credentials")
+}
+
+func (m *mistakes) identity(s Session) {
+	switch {
+	case s.Identity == nil && s.Certificate == "":
+		m.add("Identity", "is required: a certificate and its private key")
+	case s.Identity != nil && s.Certificate != "":
+		m.add("Certificate", "does not go with Identity: set one of them")
+	case s.Certificate != "":
+		if _, err := identity.Open(s.Certificate, nil); err != nil {
+			m.add("Certificate", "cannot be used: %s", err)
+		}
+	}
 }
 
 // arn parses an ARN; what does not parse is nil, so that it takes no part in comparisons.

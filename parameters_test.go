@@ -45,6 +45,8 @@ func TestEveryMistakeInASessionIsNamed(t *testing.T) {
 		{"no profile", func(s *awsauth.Session) { s.ProfileARN = "" }, "ProfileARN is required, as arn:aws:rolesanywhere:eu-west-1:123456789012:profile/ID"},
 		{"no trust anchor", func(s *awsauth.Session) { s.TrustAnchorARN = "" }, "TrustAnchorARN is required, as arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/ID"},
 		{"no identity", func(s *awsauth.Session) { s.Identity = nil }, "Identity is required: a certificate and its private key"},
+		{"two identities", func(s *awsauth.Session) { s.Certificate = "file:a.pem" }, "Certificate does not go with Identity: set one of them"},
+		{"a certificate identifier without a store", func(s *awsauth.Session) { s.Identity, s.Certificate = nil, "backup" }, "Certificate cannot be used: identity: certificate identifier without a certificate store: to name a file, write file:client.p12 or file:client.pem?key=client.key&chain=chain.pem"},
 		{"no ARN", func(s *awsauth.Session) { s.RoleARN = "backup" }, "RoleARN is not an ARN, as arn:aws:iam::123456789012:role/NAME"},
 		{"an ARN too long", func(s *awsauth.Session) { s.RoleARN += strings.Repeat("x", 1000) }, "RoleARN is not an ARN, as arn:aws:iam::123456789012:role/NAME"},
 		{

@@ -27,9 +27,12 @@ type Session struct {
 	RoleARN        string // required; arn:aws:iam::ACCOUNT:role/…
 	ProfileARN     string // required; arn:aws:rolesanywhere:REGION:ACCOUNT:profile/…
 	TrustAnchorARN string // required; arn:aws:rolesanywhere:REGION:ACCOUNT:trust-anchor/…
-	// Identity is the certificate and its private key; required. It is asked anew at every Retrieve, so that a renewed
-	// certificate is used without a restart.
+	// Identity is the certificate and its private key; required, unless Certificate is set. It is asked anew at every
+	// Retrieve, so that a renewed certificate is used without a restart.
 	Identity identity.Source
+	// Certificate names the identity in place of Identity, as "file:client.pem?key=client.key" (see identity.Open). A file
+	// that needs a password is for Identity, which can ask for one.
+	Certificate string
 	// Duration asked for, from MinDuration to MaxDuration; zero means DefaultDuration. The profile may shorten it, and a
 	// role that does not allow it refuses.
 	Duration time.Duration
@@ -65,7 +68,13 @@ func (s Session) Create(ctx context.Context) (*rolesanywhere.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.Identity.Identity(ctx)
+	source := s.Identity
+	if source == nil {
+		if source, err = identity.Open(s.Certificate, nil); err != nil {
+			return nil, fmt.Errorf("identity: %w", err)
+		}
+	}
+	id, err := source.Identity(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}

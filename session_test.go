@@ -56,6 +56,17 @@ func TestEveryRetrieveIsACall(t *testing.T) {
 	}
 }
 
+func TestACertificateCanBeNamedByURI(t *testing.T) {
+	local := awsauthtest.Start(t)
+	client := local.Client("backup-01")
+	files := client.WriteFiles(t.TempDir())
+	session := local.Session(client)
+	session.Identity, session.Certificate = nil, "file:"+files.Certificate+"?key="+files.PrivateKey
+	if _, err := session.Retrieve(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // What is wrong with the certificate is known before anything is sent.
 func TestAnUnusableIdentityIsNotSent(t *testing.T) {
 	local := awsauthtest.Start(t)
