@@ -1,7 +1,9 @@
 package awsauthtest
 
 import (
+	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -104,11 +106,14 @@ func (l *Local) serve() {
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = l.Emulator.NewServer(nil)
 	server.Config.Handler = http.HandlerFunc(l.count)
+	alive, stop := context.WithCancel(context.Background())
+	server.Config.BaseContext = func(net.Listener) context.Context { return alive }
 	server.Start()
 	l.Endpoint = server.URL
 	l.t.Cleanup(func() {
+		stop() // lets go of requests that the fault Hang holds
 		l.transport.CloseIdleConnections()
-		server.CloseClientConnections() // those that the fault Hang holds, too
+		server.CloseClientConnections()
 		server.Close()
 		if err := l.Emulator.Close(); err != nil {
 			l.t.Errorf("close emulator: %v", err)

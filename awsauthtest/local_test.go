@@ -170,7 +170,7 @@ func TestTheReasonOfARefusalIsInTheLogAndNoSecretIs(t *testing.T) {
 	fake := &logging{TB: t}
 	local := awsauthtest.Start(fake)
 	credentials := retrieve(t, local.Session(local.Client("backup-01")))
-	if err, _ := send(t, local, local.Client("backup-01", awsauthtest.Expired)); err == nil {
+	if _, err := send(t, local, local.Client("backup-01", awsauthtest.Expired)); err == nil {
 		t.Fatal("got a session for an expired certificate")
 	}
 	log := fake.log()
@@ -210,8 +210,10 @@ func TestNothingIsLeftWhenTheTestEnds(t *testing.T) {
 				t.Error("got a session out of a request that hangs")
 			}
 		}()
-		for local.CreateSessions() < 2 {
-			time.Sleep(time.Millisecond)
+		for end := time.Now().Add(5 * time.Second); local.CreateSessions() < 2; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("the second request does not arrive")
+			}
 		}
 	})
 	entries, err := os.ReadDir(dir)

@@ -71,7 +71,7 @@ const (
 
 	ParenthesesInName Trait = "parentheses in the name" // CN=name(1): no session tag can have them
 	SpaceInName       Trait = "space in the name"       // CN="name 1": a source identity cannot have it
-	AccentInName      Trait = "accent in the name"      // CN=naméd: a source identity cannot have it
+	AccentInName      Trait = "accent in the name"      // CN=nameé: a source identity cannot have it
 	LongName          Trait = "long name"               // a common name of 65 characters, too long for a source identity
 )
 

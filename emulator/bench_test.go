@@ -20,12 +20,12 @@ type discard struct {
 	status int
 }
 
-func (d *discard) Header() http.Header           { return d.header }
-func (d *discard) WriteHeader(status int)        { d.status = status }
+func (d *discard) Header() http.Header             { return d.header }
+func (d *discard) WriteHeader(status int)          { d.status = status }
 func (d *discard) Write(b []byte) (n int, _ error) { return len(b), nil }
 
 func BenchmarkCreateSession(b *testing.B) {
-	w := newWorldOf(b, Config{Log: nil})
+	w := newWorldOf(b, Config{Log: quiet()})
 	c := w.call()
 	r := w.request(c)
 	b.ReportAllocs()
@@ -75,4 +75,3 @@ func BenchmarkNew(b *testing.B) {
 		}))(b)
 	}
 }
-

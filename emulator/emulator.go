@@ -17,6 +17,7 @@ package emulator
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -41,7 +42,8 @@ type Config struct {
 	Region    string // DefaultRegion when empty; gives the partition too
 	// Dir keeps the account over restarts, with its secrets, in files of mode 0600; empty keeps it in memory.
 	Dir string
-	// SessionLifetime, when positive, shortens every session that is issued, whatever was asked for.
+	// SessionLifetime, when positive, shortens every session that is issued, whatever was asked for. It does not reach
+	// those that STS issues.
 	SessionLifetime time.Duration
 	// Skew is how far a request's clock may be off; DefaultSkew when zero.
 	Skew time.Duration
@@ -92,6 +94,9 @@ func New(c Config) (*Emulator, error) {
 	}
 	if !accountIDForm.MatchString(c.AccountID) {
 		return nil, fmt.Errorf("new emulator: account %q is not 12 digits", c.AccountID)
+	}
+	if c.Skew < 0 || c.SessionLifetime < 0 {
+		return nil, errors.New("new emulator: neither Skew nor SessionLifetime may be negative")
 	}
 	partition, err := rolesanywhere.PartitionOf(c.Region)
 	if err != nil {

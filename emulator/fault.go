@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -30,7 +31,7 @@ func Latency(d time.Duration) Fault { return Fault{kind: "latency", rate: 1, del
 // Errors answers the next n requests with 500 InternalFailure.
 func Errors(n int) Fault { return Fault{kind: "errors", count: n} }
 
-// Throttle answers the next n requests with 429 ThrottlingException.
+// Throttle answers the next n requests with 429 ThrottlingException; STS and IAM say 400 Throttling.
 func Throttle(n int) Fault { return Fault{kind: "throttle", count: n} }
 
 // Skew sets the emulator's clock off by d, as if this host's were off by -d: signatures are judged and sessions end by it.
@@ -104,10 +105,14 @@ type faults struct {
 	skew atomic.Int64 // nanoseconds
 }
 
-// strike answers the faults that this request suffers, by kind.
-func (f *faults) strike() (struck map[string]Fault) {
+// struck are the faults that one request suffers, by kind.
+type struck map[string]Fault
+
+// strike draws the faults of one request.
+func (f *faults) strike() struck {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	var all struck
 	for i := range f.all {
 		fault := &f.all[i]
 		switch {
@@ -118,41 +123,54 @@ func (f *faults) strike() (struck map[string]Fault) {
 		case fault.count < 0 || rand.Float64() >= fault.rate:
 			continue
 		}
-		if struck == nil {
-			struck = make(map[string]Fault, len(f.all))
+		if all == nil {
+			all = make(struck, len(f.all))
 		}
-		struck[fault.kind] = *fault
+		all[fault.kind] = *fault
 	}
-	return struck
+	return all
 }
 
-// apply makes a request suffer. It answers the writer to go on with, or nil when the request has had its answer.
-func (f *faults) apply(w http.ResponseWriter, r *http.Request) (_ http.ResponseWriter, done func()) {
-	struck := f.strike()
-	if _, ok := struck["hang"]; ok {
-		<-r.Context().Done()
-		return nil, nil
+// wait delays the answer. It reports whether there is to be one at all: not when the client has given up.
+func (s struck) wait(ctx context.Context) bool {
+	if _, ok := s["hang"]; ok {
+		<-ctx.Done()
+		return false
 	}
-	if latency, ok := struck["latency"]; ok {
-		select {
-		case <-time.After(latency.delay):
-		case <-r.Context().Done():
-			return nil, nil
+	latency, ok := s["latency"]
+	if !ok {
+		return true
+	}
+	select {
+	case <-time.After(latency.delay):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// refusal is the answer in the place of a service's own, or nil; query says that the service speaks the Query protocol.
+func (s struck) refusal(query bool) error {
+	const reason = "a fault that was asked for"
+	if _, ok := s["throttle"]; ok {
+		if query {
+			return &wire.Refusal{Status: http.StatusBadRequest, Code: "Throttling", Message: "Rate exceeded", Reason: reason}
+		}
+		return &wire.Refusal{
+			Status: http.StatusTooManyRequests, Code: "ThrottlingException", Message: "Rate exceeded", Reason: reason,
 		}
 	}
-	if _, ok := struck["throttle"]; ok {
-		wire.JSONRefusal(w, &wire.Refusal{
-			Status: http.StatusTooManyRequests, Code: "ThrottlingException", Message: "Rate exceeded",
-		})
-		return nil, nil
+	if _, ok := s["errors"]; ok {
+		return &wire.Refusal{
+			Status: http.StatusInternalServerError, Code: "InternalFailure", Message: "The emulator failed.", Reason: reason,
+		}
 	}
-	if _, ok := struck["errors"]; ok {
-		wire.JSONRefusal(w, &wire.Refusal{
-			Status: http.StatusInternalServerError, Code: "InternalFailure", Message: "a fault that was asked for",
-		})
-		return nil, nil
-	}
-	if _, ok := struck["cut"]; ok {
+	return nil
+}
+
+// writer is where the answer is to be written, and what sends it when all is written.
+func (s struck) writer(w http.ResponseWriter) (_ http.ResponseWriter, send func()) {
+	if _, ok := s["cut"]; ok {
 		cut := &cutWriter{ResponseWriter: w}
 		return cut, cut.send
 	}

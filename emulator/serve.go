@@ -50,6 +50,8 @@ var (
 		handle: onlyOK(iam.Handle),
 	}
 	managementService = &service{name: "rolesanywhere", handle: management.Handle}
+	// sessionsService is CreateSession, which has a signature of its own.
+	sessionsService = &service{name: "rolesanywhere"}
 )
 
 // exchange is one request and its answer on the way.
@@ -57,10 +59,11 @@ type exchange struct {
 	w         http.ResponseWriter
 	r         *http.Request
 	id        string // request ID
+	struck    struck // the faults that it suffers
 	body      []byte
-	form      url.Values
-	service   *service // nil for CreateSession
-	operation string   // for the log
+	form      url.Values // of the Query protocol
+	service   *service
+	operation string // for the log
 	caller    *account.Caller
 	status    int
 }
@@ -68,30 +71,37 @@ type exchange struct {
 // ServeHTTP answers one request to any of the services.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	x := &exchange{w: w, r: r, id: account.NewUUID(), status: http.StatusOK}
+	x := &exchange{r: r, id: account.NewUUID(), struck: e.faults.strike(), status: http.StatusOK}
 	w.Header().Set("X-Amzn-Requestid", x.id)
 	w.Header().Set("Date", e.now().UTC().Format(http.TimeFormat))
-	var done func()
-	if x.w, done = e.faults.apply(w, r); x.w == nil {
+	// First the body: while it is unread net/http does not notice a client that gives up.
+	err := x.readBody()
+	if !x.struck.wait(r.Context()) {
+		e.config.Log.Warn("request without an answer", "request", x.id)
 		return
 	}
-	defer done()
-	answer, err := e.answer(x)
+	var send func()
+	x.w, send = x.struck.writer(w)
+	defer send()
+	var answer any
+	if err == nil {
+		answer, err = e.answer(x)
+	}
 	x.write(e, answer, err)
 	e.log(x, err, time.Since(start))
 }
 
 // answer finds the service, the caller and the answer.
 func (e *Emulator) answer(x *exchange) (any, error) {
-	if err := x.readBody(); err != nil {
-		return nil, err
-	}
-	if x.r.Method == http.MethodPost && strings.HasSuffix(x.r.URL.Path, "/sessions") {
-		x.operation, x.status = "CreateSession", http.StatusCreated
-		return e.sessions.Handle(x.r, x.body)
-	}
 	if err := x.route(); err != nil {
 		return nil, err
+	}
+	if err := x.struck.refusal(x.service.query != nil); err != nil {
+		return nil, err
+	}
+	if x.service == sessionsService {
+		x.status = http.StatusCreated
+		return e.sessions.Handle(x.r, x.body)
 	}
 	caller, err := authn.Authenticate(e.account, x.r, x.body, authn.Service{
 		Name: x.service.name, JSON: x.service.query == nil,
@@ -123,8 +133,13 @@ func (x *exchange) readBody() error {
 	return nil
 }
 
-// route tells the services apart: the Query protocol is spoken at /, with the API's version as a parameter.
+// route tells the services apart: CreateSession by its path, under whatever prefix; the Query protocol is spoken at /, with
+// the API's version as a parameter.
 func (x *exchange) route() error {
+	if x.r.Method == http.MethodPost && strings.HasSuffix(x.r.URL.Path, "/sessions") {
+		x.service, x.operation = sessionsService, "CreateSession"
+		return nil
+	}
 	x.service, x.operation = managementService, x.r.Method+" "+x.r.URL.Path
 	if x.r.URL.Path != "/" && x.r.URL.Path != "" {
 		return nil
@@ -180,29 +195,41 @@ func (x *exchange) write(e *Emulator, answer any, err error) {
 	}
 }
 
+// maxExplanation is the longest text in a header of ours: some clients take no line longer than 64 KiB, and certificates
+// have subjects of any length.
+const maxExplanation = 2000
+
 // setHeader sets a header to one line of printable ASCII.
 func setHeader(w http.ResponseWriter, name, value string) {
 	if value == "" {
 		return
 	}
-	w.Header().Set(name, strings.Map(func(r rune) rune {
-		switch {
-		case r < ' ' || r > '~':
+	line := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
 			return '?'
 		}
 		return r
-	}, value))
+	}, value)
+	if len(line) > maxExplanation {
+		line = line[:maxExplanation] + "..."
+	}
+	w.Header().Set(name, line)
 }
 
 func (e *Emulator) log(x *exchange, err error, took time.Duration) {
 	level := slog.LevelInfo
+	if err != nil {
+		level = slog.LevelWarn
+	}
+	if !e.config.Log.Enabled(x.r.Context(), level) {
+		return
+	}
 	fields := []any{"status", x.status, "operation", x.operation, "request", x.id, "took", took.Round(time.Microsecond)}
 	if x.caller != nil {
 		fields = append(fields, "caller", x.caller.ARN)
 	}
 	refusal := new(wire.Refusal)
 	if errors.As(err, &refusal) {
-		level = slog.LevelWarn
 		fields = append(fields, "code", refusal.Code, "message", refusal.Message)
 		if e.config.Explain && refusal.Reason != "" {
 			fields = append(fields, "reason", refusal.Reason)
@@ -217,20 +244,20 @@ func (e *Emulator) log(x *exchange, err error, took time.Duration) {
 // ErrNotLoopback reports an address that others could reach.
 var ErrNotLoopback = errors.New("the emulator listens on loopback alone: use 127.0.0.1:PORT or [::1]:PORT")
 
-// Listen opens a listener on a loopback address, such as "127.0.0.1:0".
+// Listen opens a listener on a loopback address, such as "127.0.0.1:0"; localhost is 127.0.0.1. Any other address is
+// ErrNotLoopback.
 func Listen(address string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	ip := net.ParseIP(host)
 	if host == "localhost" {
-		ip = net.IPv4(127, 0, 0, 1)
+		host = "127.0.0.1" // whatever a resolver would say
 	}
-	if ip == nil || !ip.IsLoopback() {
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
 		return nil, ErrNotLoopback
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := net.Listen("tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}

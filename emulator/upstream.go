@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/awsauth-go/awsauth/emulator/internal/account"
 	"github.com/awsauth-go/awsauth/emulator/internal/createsession"
@@ -74,12 +76,24 @@ func upstreamRefusal(endpoint, role string, err error) error {
 		Remedy: "create the role there, and let the key given with --sts-access-key-id assume it",
 	}
 	var refused smithy.APIError
-	if errors.As(err, &refused) {
+	answered := errors.As(err, &refused)
+	if answered && !unwell(err) {
 		r.Reason = "the STS at " + endpoint + " refused: " + refused.ErrorCode() + ": " + refused.ErrorMessage()
 		return r
 	}
 	r.Status, r.Code, r.Message = http.StatusServiceUnavailable, "ServiceUnavailableException", "The assume-role step failed."
 	r.Reason = "the STS at " + endpoint + " did not answer: " + err.Error()
 	r.Remedy = "start it, or correct --sts-endpoint"
+	if answered {
+		r.Reason = "the STS at " + endpoint + " is not well: " + refused.ErrorCode() + ": " + refused.ErrorMessage()
+		r.Remedy = "try again"
+	}
 	return r
+}
+
+// unwell reports an answer that says nothing about the request: a server's error, or too many requests.
+func unwell(err error) bool {
+	answer := new(smithyhttp.ResponseError)
+	throttled := retry.ThrottleErrorCode{Codes: retry.DefaultThrottleErrorCodes}.IsErrorThrottle(err) == aws.TrueTernary
+	return throttled || errors.As(err, &answer) && answer.HTTPStatusCode() >= http.StatusInternalServerError
 }

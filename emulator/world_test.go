@@ -3,12 +3,15 @@ package emulator
 import (
 	"bytes"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +80,24 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// attributes makes a name of OIDs and values in turn.
+func attributes(pairs ...string) (names []pkix.AttributeTypeAndValue) {
+	for i := 0; i < len(pairs); i += 2 {
+		var oid asn1.ObjectIdentifier
+		for arc := range strings.SplitSeq(pairs[i], ".") {
+			n, err := strconv.Atoi(arc)
+			if err != nil {
+				panic(err)
+			}
+			oid = append(oid, n)
+		}
+		names = append(names, pkix.AttributeTypeAndValue{Type: oid, Value: pairs[i+1]})
+	}
+	return names
+}
+
 // issue makes a leaf below the intermediate.
 func (w *world) issue(change func(*x509.Certificate)) *identity.Identity {
 	w.t.Helper()
@@ -84,6 +105,15 @@ func (w *world) issue(change func(*x509.Certificate)) *identity.Identity {
 }
 
 // The entries of the account, replaced by changed copies as the account demands.
+
+func (w *world) changeAnchor(change func(*account.TrustAnchor)) {
+	w.write(func(s *account.State) {
+		old := s.TrustAnchors[w.anchorARN[strings.LastIndexByte(w.anchorARN, '/')+1:]]
+		changed := &account.TrustAnchor{ID: old.ID, ARN: old.ARN, Name: old.Name, Bundle: old.Bundle, Enabled: old.Enabled}
+		change(changed)
+		s.TrustAnchors[old.ID] = changed
+	})
+}
 
 func (w *world) changeProfile(change func(*account.Profile)) {
 	w.write(func(s *account.State) {
@@ -107,6 +137,16 @@ func (w *world) trust(document string) {
 	w.changeRole(func(r *account.Role) { r.TrustPolicy = w.fill(document) })
 }
 
+func (w *world) changeCRL(change func(*account.CRL)) {
+	w.write(func(s *account.State) {
+		for id, old := range s.CRLs {
+			changed := &account.CRL{ID: id, ARN: old.ARN, Name: old.Name, Data: old.Data, TrustAnchorARN: old.TrustAnchorARN, Enabled: old.Enabled}
+			change(changed)
+			s.CRLs[id] = changed
+		}
+	})
+}
+
 func (w *world) write(f func(*account.State)) {
 	w.t.Helper()
 	if err := w.account.Write(func(s *account.State) error { f(s); return nil }); err != nil {
@@ -126,11 +166,16 @@ func (w *world) revoke(ca *pki.CA, c *x509.Certificate) {
 	})
 }
 
-// fill puts this world's ARNs and names in the place of {anchor}, {profile}, {role}, {serial}…
+// fill puts this world's ARNs and numbers in the place of their names in braces.
 func (w *world) fill(text string) string {
 	return strings.NewReplacer(
-		"{anchor}", w.anchorARN, "{profile}", w.profileARN, "{role}", w.roleARN, "{serial}", w.client.Certificate.SerialNumber.String(),
-		"{profile id}", w.profileARN[strings.LastIndexByte(w.profileARN, '/')+1:],
+		"{anchor}", w.anchorARN,
+		"{profile}", w.profileARN,
+		"{role}", w.roleARN,
+		"{serial}", w.client.Certificate.SerialNumber.String(),
+		"{serial of intermediate}", w.ca.Certificate.SerialNumber.String(),
+		"{anchor in eu-west-2}", strings.Replace(w.anchorARN, "eu-west-1", "eu-west-2", 1),
+		"{profile in 210987654321}", strings.Replace(w.profileARN, "123456789012", "210987654321", 1),
 	).Replace(text)
 }
 

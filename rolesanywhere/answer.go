@@ -2,7 +2,9 @@ package rolesanywhere
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -20,6 +22,7 @@ const (
 	minLife    = time.Minute        // not asked of a loopback emulator, which issues sessions of seconds for tests
 	maxLife    = 12 * time.Hour     // CreateSession's own maximum
 	lifeLeeway = 5 * time.Minute    // clocks may differ by that much
+	maxOffset  = 48 * time.Hour     // a clock farther off is not believed, or it would stretch what an expiration may be
 	requestID  = "X-Amzn-Requestid" // as http.Header spells it
 	errorType  = "X-Amzn-Errortype" // as http.Header spells it
 )
@@ -50,7 +53,14 @@ type createSessionOutput struct {
 	SubjectARN string `json:"subjectArn"`
 }
 
-var accessKeyIDForm = regexp.MustCompile(`^\w{16,128}$`)
+var (
+	accessKeyIDForm = regexp.MustCompile(`^\w{16,128}$`)
+	// opaqueForm is what a secret access key and a session token are at most: nothing that breaks a header, a file or a
+	// line of shell apart.
+	opaqueForm = regexp.MustCompile(`^[!-~]+$`)
+	// sessionNameForm is that of sts:AssumeRole's RoleSessionName.
+	sessionNameForm = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
+)
 
 // read turns an answer into a session, a refusal, or a reason to distrust it.
 func (c *call) read(a *answer) (*Session, error) {
@@ -61,11 +71,16 @@ func (c *call) read(a *answer) (*Session, error) {
 	case status == http.StatusOK || status == http.StatusCreated:
 	case status >= 300 && status < 400:
 		return nil, c.foreign(a, "a redirect, which Roles Anywhere never answers")
-	default:
+	case status >= 400 && status < 600:
 		return nil, c.refusal(a)
+	default:
+		return nil, c.foreign(a, "none that Roles Anywhere gives")
 	}
 	if !a.isJSON() {
 		return nil, c.foreign(a, "not JSON")
+	}
+	if problem := ambiguity(a.body); problem != "" {
+		return nil, c.distrust(a, problem)
 	}
 	var out createSessionOutput
 	if err := json.Unmarshal(a.body, &out); err != nil {
@@ -75,7 +90,8 @@ func (c *call) read(a *answer) (*Session, error) {
 	if problem != "" {
 		return nil, c.distrust(a, problem)
 	}
-	session.RequestID = a.response.Header.Get(requestID)
+	session.RequestID = c.shown(a.response.Header.Get(requestID))
+	session.ClockOffset, _ = c.clockOffset(a)
 	return session, nil
 }
 
@@ -92,9 +108,9 @@ func (c *call) check(out *createSessionOutput, a *answer) (_ *Session, problem s
 	switch {
 	case !accessKeyIDForm.MatchString(k.AccessKeyID):
 		return nil, "its access key ID is missing or malformed"
-	case k.SecretAccessKey == "" || strings.ContainsAny(k.SecretAccessKey, " \t\r\n"):
+	case !opaqueForm.MatchString(k.SecretAccessKey):
 		return nil, "its secret access key is missing or malformed"
-	case k.SessionToken == "" || strings.ContainsAny(k.SessionToken, " \t\r\n"):
+	case !opaqueForm.MatchString(k.SessionToken):
 		return nil, "its session token is missing or malformed"
 	}
 	expires, err := time.Parse(time.RFC3339Nano, k.Expiration)
@@ -126,20 +142,22 @@ func (c *call) check(out *createSessionOutput, a *answer) (_ *Session, problem s
 			AccountID:       role.AccountID,
 		},
 		AssumedRoleARN:   assumed,
-		SubjectARN:       out.SubjectARN,
-		SourceIdentity:   set.SourceIdentity,
+		SubjectARN:       c.shown(out.SubjectARN),
+		SourceIdentity:   c.shown(set.SourceIdentity),
 		PackedPolicySize: set.PackedPolicySize,
 	}, ""
 }
 
 // checkExpiration compares with the server's clock where it can be trusted.
 func (c *call) checkExpiration(expires time.Time, a *answer) (problem string) {
-	offset, _ := c.clockOffset(a)
-	life := expires.Sub(a.received.Add(offset))
-	least := minLife
-	if c.endpoint.Scheme == "http" { // http is loopback, an emulator
+	now, least := a.received, minLife
+	if offset, _ := c.clockOffset(a); offset.Abs() <= maxOffset {
+		now = now.Add(offset)
+	}
+	if IsLoopback(c.endpoint.Hostname()) {
 		least = 0
 	}
+	life := expires.Sub(now)
 	switch {
 	case life <= 0:
 		return "its credentials have expired already"
@@ -169,9 +187,12 @@ func checkRole(asked, given, assumed string) (problem string) {
 	}
 	name := want.Resource[strings.LastIndexByte(want.Resource, '/')+1:]
 	user, err := arn.Parse(assumed)
-	if err != nil || user.Service != "sts" || user.Partition != want.Partition || user.AccountID != want.AccountID ||
-		!strings.HasPrefix(user.Resource, "assumed-role/"+name+"/") {
+	session, ours := strings.CutPrefix(user.Resource, "assumed-role/"+name+"/")
+	if err != nil || user.Service != "sts" || user.Partition != want.Partition || user.AccountID != want.AccountID || !ours {
 		return "it is for another role than the one asked for"
+	}
+	if user.Region != "" || !sessionNameForm.MatchString(session) {
+		return "the assumed role's ARN is malformed"
 	}
 	return ""
 }
@@ -179,39 +200,32 @@ func checkRole(asked, given, assumed string) (problem string) {
 // refusal reads an error answer.
 func (c *call) refusal(a *answer) error {
 	e := &Error{
-		Status:     a.response.StatusCode,
-		RequestID:  a.response.Header.Get(requestID),
-		RetryAfter: retryAfter(a.response.Header, a.received),
+		Status:    a.response.StatusCode,
+		RequestID: c.shown(a.response.Header.Get(requestID)),
 	}
 	e.ClockOffset, _ = c.clockOffset(a)
+	e.RetryAfter = retryAfter(a.response.Header, a.received.Add(e.ClockOffset))
 	var body struct {
 		Type         string `json:"__type"`
 		Code         string `json:"code"`
 		Message      string `json:"message"`
 		Capital      string `json:"Message"`
-		RetrySeconds int    `json:"retryAfterSeconds"`
+		RetrySeconds int64  `json:"retryAfterSeconds"`
 	}
 	parsed := json.Unmarshal(a.body, &body) == nil
 	for _, code := range []string{a.response.Header.Get(errorType), body.Type, body.Code} {
-		if e.Code = bareCode(code); e.Code != "" {
+		if e.Code = c.shown(bareCode(code)); e.Code != "" {
 			break
 		}
 	}
 	if e.Code == "" && !parsed && e.Status < 500 && e.Status != http.StatusTooManyRequests {
 		return c.foreign(a, "not an error that AWS sends")
 	}
-	e.Message = body.Message
-	if e.Message == "" {
-		e.Message = body.Capital
-	}
+	e.Message = c.shown(cmp.Or(body.Message, body.Capital))
 	if e.Code == "" {
-		e.Code = strings.ReplaceAll(http.StatusText(e.Status), " ", "")
+		e.Code = cmp.Or(strings.ReplaceAll(http.StatusText(e.Status), " ", ""), "UnknownError")
 	}
-	if s := time.Duration(body.RetrySeconds) * time.Second; s > e.RetryAfter {
-		e.RetryAfter = s
-	}
-	e.Message = printable(e.Message)
-	e.RequestID = printable(e.RequestID)
+	e.RetryAfter = max(e.RetryAfter, time.Duration(min(max(body.RetrySeconds, 0), maxRetryAfter))*time.Second)
 	return e
 }
 
@@ -227,29 +241,17 @@ func bareCode(s string) string {
 	return s
 }
 
-// printable keeps a terminal safe from what a server sends.
-func printable(s string) string {
-	const most = 1000
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, s)
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
-}
+// maxRetryAfter bounds, in seconds, what a server may ask for: a day is longer than any caller waits.
+const maxRetryAfter = 24 * 60 * 60
 
-// retryAfter reads the header of that name: seconds, or a date (RFC 9110 section 10.2.3).
+// retryAfter reads the header of that name: seconds, or a date (RFC 9110 section 10.2.3) by the server's clock.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	v := h.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(v, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
+	if seconds, err := strconv.ParseUint(v, 10, 63); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, maxRetryAfter)) * time.Second
 	}
 	if at, err := http.ParseTime(v); err == nil {
-		return max(at.Sub(now), 0)
+		return min(max(at.Sub(now.Round(0)), 0), maxRetryAfter*time.Second)
 	}
 	return 0
 }

@@ -26,6 +26,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -71,6 +72,8 @@ type Session struct {
 	SourceIdentity   string
 	PackedPolicySize int // percent of the limit
 	RequestID        string
+	// ClockOffset is how far AWS's clock is ahead of ours, where that is known. Credentials.Expires is by AWS's clock.
+	ClockOffset time.Duration
 }
 
 // Source is the Source of the credentials that CreateSession gives.
@@ -141,6 +144,13 @@ func (c *Client) transport() http.RoundTripper {
 	return defaultTransport
 }
 
+// closeIdleConnections keeps the next attempt off connections that may be as dead as the one that has just timed out.
+func (c *Client) closeIdleConnections() {
+	if t, ok := c.transport().(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
 // intermediates leaves out roots: the server has its own.
 func intermediates(chain []*x509.Certificate) []*x509.Certificate {
 	var kept []*x509.Certificate
@@ -183,6 +193,8 @@ type call struct {
 	body     []byte
 	// skew is how far the server's clock is ahead of ours, once it has been corrected.
 	skew time.Duration
+	// signatures of the attempts made: no text may repeat one.
+	signatures []string
 }
 
 func (c *call) newRequest(ctx context.Context) (*http.Request, error) {
@@ -207,18 +219,33 @@ func (c *call) attempt(ctx context.Context) (*answer, error) {
 	if err := c.signer.Sign(r, c.body, c.client.Region, c.client.now().Add(c.skew)); err != nil {
 		return nil, fmt.Errorf("create session: %w", err)
 	}
+	_, signature, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+	c.signatures = append(c.signatures, signature)
 	r.Header.Set("User-Agent", c.client.userAgent())
 	// The transport is called directly: no redirects, no cookies.
 	response, err := c.client.transport().RoundTrip(r)
+	var body []byte
+	if err == nil {
+		body, err = readBody(response)
+	}
 	if err != nil {
+		if isTimeout(ctx, err) {
+			c.client.closeIdleConnections()
+		}
 		return nil, c.unreachable(ctx, err)
+	}
+	return &answer{response: response, body: body, received: c.client.now()}, nil
+}
+
+// readBody reads one byte more than an answer may have, at most.
+func readBody(response *http.Response) ([]byte, error) {
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		// Its body is the bare connection, which no deadline of the request ends.
+		return nil, response.Body.Close()
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if closeErr := response.Body.Close(); err == nil {
 		err = closeErr
 	}
-	if err != nil {
-		return nil, c.unreachable(ctx, fmt.Errorf("the answer was cut off: %w", err))
-	}
-	return &answer{response: response, body: body, received: c.client.now()}, nil
+	return body, err
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -90,12 +91,16 @@ func (e Endpoint) override() (*url.URL, error) {
 	}
 	u, err := url.Parse(e.URL)
 	switch {
-	case err != nil || u.Host == "" || u.Opaque != "":
+	case err != nil || u.Hostname() == "" || u.Opaque != "":
 		return nil, &EndpointError{"not a URL: use https://HOST[:PORT], or http://127.0.0.1:PORT for an emulator"}
 	case u.User != nil:
 		return nil, &EndpointError{"has a user name or password, which is not sent"}
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		return nil, &EndpointError{"has a path or a query: give the scheme, host and port alone"}
+	case !hostForm.MatchString(u.Hostname()):
+		return nil, &EndpointError{"its host is neither a name of letters, digits, dots and hyphens nor an IP address"}
+	case !isPort(u.Port()):
+		return nil, &EndpointError{"its port is not a number from 1 to 65535"}
 	case u.Scheme == "https":
 	case u.Scheme != "http":
 		return nil, &EndpointError{"its scheme is neither https nor http"}
@@ -103,6 +108,15 @@ func (e Endpoint) override() (*url.URL, error) {
 		return nil, &EndpointError{fmt.Sprintf("http is for loopback alone, and %s is not loopback: use https", u.Hostname())}
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+}
+
+// hostForm leaves out what a request's Host header would have in another form than the URL: a zone, letters beyond ASCII.
+var hostForm = regexp.MustCompile(`^([0-9A-Za-z_.-]+|[0-9A-Fa-f:.]+)$`)
+
+// isPort reports whether a URL may have a port, which may be left out.
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return s == "" || err == nil && n > 0
 }
 
 // IsLoopback reports whether a host name is localhost or a loopback address literal. No name is looked up.

@@ -44,7 +44,11 @@ func (e *Error) explainThrottling() {
 			"keep and share sessions instead of asking for each use")
 		return
 	}
-	e.add("the service failed, not the request", "try again in a minute")
+	wait := "a minute"
+	if e.RetryAfter > 0 {
+		wait = e.RetryAfter.Round(time.Second).String()
+	}
+	e.add("the service failed, not the request", "try again in "+wait)
 }
 
 func behindOrAhead(serverAhead time.Duration) string {

@@ -34,11 +34,9 @@ func (c *call) do(ctx context.Context) (*Session, error) {
 			return session, nil
 		}
 		refused := new(Error)
-		if errors.As(err, &refused) && refused.mayBeSkew() && !corrected {
-			if skew := refused.ClockOffset; skew.Abs() > maxSkew {
-				c.skew, corrected = skew, true
-				continue
-			}
+		if errors.As(err, &refused) && refused.correctable() && !corrected {
+			c.skew, corrected = refused.ClockOffset, true
+			continue
 		}
 		wait, again := retryable(err, n)
 		if !again {
@@ -48,7 +46,7 @@ func (c *call) do(ctx context.Context) (*Session, error) {
 			return nil, err
 		}
 		if !sleep(ctx, wait) {
-			return nil, err
+			return nil, c.unreachable(ctx, ctx.Err())
 		}
 	}
 }

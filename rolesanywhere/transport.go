@@ -1,11 +1,15 @@
 package rolesanywhere
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -37,7 +41,8 @@ func NewTransport(c TransportConfig) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
-		Proxy:                  c.Proxy,
+		Proxy:                  c.proxy,
+		OnProxyConnectResponse: checkProxyAnswer,
 		DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.RootCAs},
 		TLSHandshakeTimeout:    handshakeTimeout,
@@ -51,3 +56,29 @@ func NewTransport(c TransportConfig) *http.Transport {
 
 // defaultTransport serves every Client that brings none, so that they share connections.
 var defaultTransport = NewTransport(TransportConfig{})
+
+// errProxySetting stands for every error of TransportConfig.Proxy: those quote the setting, which may hold a password.
+var errProxySetting = errors.New("the proxy setting is not the URL of a proxy")
+
+func (c TransportConfig) proxy(r *http.Request) (*url.URL, error) {
+	u, err := c.Proxy(r)
+	// What does not parse, ProxyFromEnvironment takes for a host without a scheme: it answers http://http://… then.
+	if err != nil || u != nil && strings.HasPrefix(u.Path, "//") {
+		return nil, errProxySetting
+	}
+	return u, nil
+}
+
+// proxyRefusal is the status by which a proxy refused to connect. Its reason phrase is left out: anybody may write it.
+type proxyRefusal int
+
+func (status proxyRefusal) Error() string {
+	return strings.TrimSpace(fmt.Sprintf("the proxy refused: %d %s", int(status), http.StatusText(int(status))))
+}
+
+func checkProxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
+	if r.StatusCode != http.StatusOK {
+		return proxyRefusal(r.StatusCode)
+	}
+	return nil
+}

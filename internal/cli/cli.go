@@ -26,8 +26,10 @@ type IO struct {
 	Environment config.Environment
 	// OutIsTerminal and ErrIsTerminal say whether a person reads along.
 	OutIsTerminal, ErrIsTerminal bool
+	// Width of the terminal in columns; 0 means 80.
+	Width int
 	// Prompt asks for a password without showing it; nil when nobody can be asked.
-	Prompt func(question string) ([]byte, error)
+	Prompt func(ctx context.Context, question string) ([]byte, error)
 }
 
 // Main runs the command with the process's arguments and answers its exit code.
@@ -36,13 +38,18 @@ func Main() int {
 	debug.SetGCPercent(400)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return Run(ctx, os.Args[1:], IO{
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	streams := IO{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Environment:   config.OS(),
 		OutIsTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		ErrIsTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		Prompt:        promptOnTerminal,
-	})
+	}
+	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		streams.Width = width
+	}
+	return Run(ctx, os.Args[1:], streams)
 }
 
 // Run runs the command and answers its exit code.
@@ -59,19 +66,20 @@ func Run(ctx context.Context, args []string, streams IO) int {
 	return report(streams.Err, command, err)
 }
 
+const rootText = `awsauth gives any program that runs outside AWS working AWS credentials: static ones (an IAM user's access key) and
+session ones (temporary, obtained from IAM Roles Anywhere with an X.509 certificate). Its emulator is a local AWS to try
+and test all of it, offline.`
+
 // New makes the command with all its subcommands.
 func New(streams IO) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "awsauth",
-		Short: "AWS credentials for programs that run outside AWS",
-		Long: `awsauth gives any program that runs outside AWS working AWS credentials: static
-ones (an IAM user's access key) and session ones (temporary, obtained from IAM
-Roles Anywhere with an X.509 certificate). Its emulator is a local AWS to try and
-test all of it, offline.`,
+		Use:           "awsauth",
+		Short:         "AWS credentials for programs that run outside AWS",
+		Long:          rootText,
 		Example:       "  awsauth demo",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          subcommandOnly,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return c.Help()
 		},
@@ -82,13 +90,15 @@ test all of it, offline.`,
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagMistake)
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		newGet(streams),
 		newEmulator(streams),
 		newDemo(streams),
 		newVersion(streams),
+		newCompletion(streams),
 	)
-	setHelp(root)
+	setHelp(root, streams)
 	return root
 }

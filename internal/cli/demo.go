@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -9,8 +10,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"crypto/x509"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
@@ -27,12 +26,11 @@ func newDemo(streams IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo [flags]",
 		Short: "See it all work on a local AWS, in one go",
-		Long: `Make a certificate authority and a certificate, start a local AWS, get static and
-session credentials, ask STS who they are, and show what refusals look like. It
-needs no AWS account and no network, and leaves nothing behind.`,
+		Long: `Make a certificate authority and a certificate, start a local AWS, get static and session credentials, ask STS
+who they are, and show what refusals look like. It needs no AWS account and no network, and leaves nothing behind.`,
 		Example:     "  awsauth demo\n  awsauth demo --keep",
 		Annotations: map[string]string{annotationExit: "yes"},
-		Args:        cobra.NoArgs,
+		Args:        noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runDemo(c.Context(), streams, keep)
 		},
@@ -43,7 +41,7 @@ needs no AWS account and no network, and leaves nothing behind.`,
 
 // demo is one run of the demonstration.
 type demo struct {
-	out    *page
+	out    *printer
 	io     IO
 	ca     *pki.CA
 	client *identity.Identity
@@ -54,7 +52,7 @@ type demo struct {
 const demoName = "demo"
 
 func runDemo(ctx context.Context, streams IO, keep bool) (err error) {
-	d := &demo{out: &page{w: streams.Out}, io: streams}
+	d := &demo{out: &printer{w: streams.Out, width: streams.width()}, io: streams}
 	if err := d.makeCertificates(); err != nil {
 		return err
 	}
@@ -74,25 +72,30 @@ func runDemo(ctx context.Context, streams IO, keep bool) (err error) {
 	return d.out.err
 }
 
-// page writes lines whose first column is followed by what it took.
-type page struct {
-	w   io.Writer
-	err error // the first
+// printer writes lines for a person.
+type printer struct {
+	w     io.Writer
+	width int   // in columns
+	err   error // the first
 }
 
-const pageWidth = 76
-
-func (p *page) line(format string, args ...any) {
+func (p *printer) line(format string, args ...any) {
 	if _, err := fmt.Fprintf(p.w, format+"\n", args...); p.err == nil {
 		p.err = err
 	}
 }
 
 // timed writes a line that ends with the time since start.
-func (p *page) timed(start time.Time, format string, args ...any) {
+func (p *printer) timed(start time.Time, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	took := fmt.Sprintf("%.1f ms", float64(time.Since(start).Microseconds())/1000)
-	p.line("%s%s%s", text, strings.Repeat(" ", max(pageWidth-utf8.RuneCountInString(text)-len(took), 2)), took)
+	p.line("%s%s%s", text, strings.Repeat(" ", max(p.width-utf8.RuneCountInString(text)-len(took), 2)), took)
+}
+
+// labelled writes a text beside its label, and below itself where it is long.
+func (p *printer) labelled(label, text string) {
+	const margin, left = "    ", 9
+	p.line("%s%-*s %s", margin, left, label, fill(text, len(margin)+left+1, p.width))
 }
 
 func (d *demo) makeCertificates() (err error) {
@@ -235,9 +238,9 @@ func (d *demo) refusal(
 	}
 	d.out.line("  %s", title)
 	d.out.line("    %d %s   request %s", refused.Status, refused.Code, refused.RequestID)
-	d.out.line("    AWS says  %s", refused.Message)
-	d.out.line("    really    %s", listener.reason)
-	d.out.line("    do        %s", listener.remedy)
+	d.out.labelled("AWS says", refused.Message)
+	d.out.labelled("really", listener.reason)
+	d.out.labelled("do", listener.remedy)
 	return nil
 }
 

@@ -17,9 +17,9 @@ var formats = map[string]func(obtained) []byte{
 	"process":    func(got obtained) []byte { return append(process.Marshal(got.credentials), '\n') },
 	"json":       formatJSON,
 	"ini":        formatINI,
-	"env":        func(got obtained) []byte { return shell(got, "export %s=%s\n", "unset %s\n", quotePOSIX) },
-	"fish":       func(got obtained) []byte { return shell(got, "set -gx %s %s\n", "set -e %s\n", quoteFish) },
-	"powershell": func(got obtained) []byte { return shell(got, "$Env:%s = %s\n", "$Env:%s = $null\n", quotePowerShell) },
+	"env":        func(got obtained) []byte { return exports(got, "export %s=%s\n", "unset %s\n", quotePOSIX) },
+	"fish":       func(got obtained) []byte { return exports(got, "set -gx %s %s\n", "set -e %s\n", quoteFish) },
+	"powershell": func(got obtained) []byte { return exports(got, "$Env:%s = %s\n", "$Env:%s = $null\n", quotePowerShell) },
 }
 
 func formatNames() []string { return slices.Sorted(maps.Keys(formats)) }
@@ -41,7 +41,7 @@ func variables(got obtained) [][2]string {
 	return all
 }
 
-func shell(got obtained, set, unset string, quote func(string) string) []byte {
+func exports(got obtained, set, unset string, quote func(string) string) []byte {
 	var b []byte
 	for _, v := range variables(got) {
 		if v[1] == "" {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,11 +18,11 @@ func newGet(streams IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "get",
 		Short: "Get credentials",
-		Long: `Get credentials and print them: an IAM user's access key (static), or temporary
-ones from IAM Roles Anywhere (session).`,
+		Long: `Get credentials and print them: an IAM user's access key (static), or temporary ones from IAM Roles Anywhere
+(session).`,
 		Example: "  awsauth get session --help",
-		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args:    subcommandOnly,
+		RunE:    needsSubcommand,
 	}
 	c.AddCommand(newGetStatic(streams), newGetSession(streams))
 	return c
@@ -36,18 +37,12 @@ type output struct {
 
 func (o *output) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.format, "format", "", "`FORMAT`: "+strings.Join(formatNames(), ", ")+" (default process, but not on a terminal)")
+	f.StringVar(&o.format, "format", "", "`FORMAT` "+strings.Join(formatNames(), ", ")+
+		" (default process; on a terminal, who and until when)")
 	f.BoolVar(&o.showSecrets, "show-secrets", false, "show secrets on a terminal too")
-	f.BoolVar(&o.verify, "verify", false, "ask STS who the credentials are; fail if it refuses them")
-	completeValues(c, "format", formatNames())
-}
-
-// completeValues offers a flag's values to the shell.
-func completeValues(c *cobra.Command, flag string, values []string) {
-	err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
-	if err != nil {
-		panic(err) // the flag exists
-	}
+	f.BoolVar(&o.verify, "verify", false, "ask STS who the credentials are, and fail if it refuses them")
+	heading(c, "How it is answered", "format", "show-secrets", "verify")
+	completeValues(c, "format", formatNames()...)
 }
 
 func (o *output) check() error {
@@ -76,12 +71,12 @@ func (o *output) print(streams IO, got obtained) error {
 		_, err := streams.Out.Write(formats[format](got))
 		return err
 	}
-	_, err := fmt.Fprint(streams.Out, describe(got, o.showSecrets, time.Now()))
+	_, err := fmt.Fprint(streams.Out, describeCredentials(got, o.showSecrets, time.Now()))
 	return err
 }
 
-// describe tells a person who, until when, and what to do next.
-func describe(got obtained, showSecrets bool, now time.Time) string {
+// describeCredentials tells a person who, until when, and what to do next.
+func describeCredentials(got obtained, showSecrets bool, now time.Time) string {
 	var b strings.Builder
 	who := got.arn
 	if who == "" {
@@ -106,7 +101,8 @@ func describe(got obtained, showSecrets bool, now time.Time) string {
 		}
 		return b.String()
 	}
-	fmt.Fprintf(&b, "Use it:  --format %s, or --show-secrets to look\n", strings.Join(formatNames(), "|"))
+	fmt.Fprintf(&b, "Use it:  awsauth get %s … --format %s\n", got.kind, strings.Join(formatNames(), "|"))
+	b.WriteString("Look:    awsauth get " + got.kind + " … --show-secrets\n")
 	return b.String()
 }
 
@@ -128,8 +124,10 @@ type references struct {
 	stdin    string // the flag that has taken standard input
 }
 
-func newReferences(streams IO) *references {
-	return &references{resolver: secret.Resolver{Stdin: streams.In, LookupEnv: streams.Environment.Lookup}}
+func newReferences(ctx context.Context, streams IO) *references {
+	return &references{resolver: secret.Resolver{
+		Stdin: interruptibleReader{ctx, streams.In}, LookupEnv: streams.Environment.Lookup,
+	}}
 }
 
 // read answers the secret that a flag's reference names; no reference is no secret.
@@ -144,6 +142,9 @@ func (r *references) read(flag, reference string) (secret.Secret, error) {
 		r.stdin = flag
 	}
 	value, err := r.resolver.Resolve(reference)
+	if errors.Is(err, context.Canceled) {
+		return secret.Secret{}, err
+	}
 	if err != nil {
 		return secret.Secret{}, configurationError{error: fmt.Errorf("--%s: %w", flag, err), hint: referenceHint(err)}
 	}
@@ -155,15 +156,16 @@ func (o *output) verifies(streams IO) bool {
 	return o.verify || o.format == "" && streams.OutIsTerminal && !o.showSecrets
 }
 
-// verifyStatic fills in who static credentials are. A person is only told when STS cannot be reached; a refusal counts.
+// verifyWith fills in who the credentials are. A person is only told when STS cannot be reached; a refusal counts.
 func (o *output) verifyWith(ctx context.Context, streams IO, s stsClient, got *obtained) error {
 	arn, err := s.callerIdentity(ctx, streams, got.credentials)
 	if err == nil {
 		got.arn = arn
 		return nil
 	}
-	if failed, ok := err.(*stsError); ok && !failed.refused() && !o.verify {
-		got.unverified = failed.Error()
+	failed := new(stsError)
+	if ctx.Err() == nil && errors.As(err, &failed) && !failed.refused() && !o.verify {
+		got.unverified = printable(failed.Error())
 		return nil
 	}
 	return err

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/awsauth-go/awsauth"
 	"github.com/awsauth-go/awsauth/identity"
+	"github.com/awsauth-go/awsauth/internal/secret"
 	"github.com/awsauth-go/awsauth/rolesanywhere"
 )
 
@@ -32,20 +35,18 @@ func newGetSession(streams IO) *cobra.Command {
 		out   output
 	)
 	c := &cobra.Command{
-		Use: "session --certificate URI --role-arn ARN --profile-arn ARN --trust-anchor-arn ARN [flags]",
-
+		Use:   "session --certificate URI --role-arn ARN --profile-arn ARN --trust-anchor-arn ARN [flags]",
 		Short: "Get temporary credentials from IAM Roles Anywhere",
 		Long: `Get temporary credentials from IAM Roles Anywhere with an X.509 certificate.
 
-The certificate is file:leaf.pem?key=leaf.key&chain=intermediates.pem, or one file
-that has it all, as file:client.p12. A password is asked for on the terminal, or
-named: env:NAME, file:PATH (mode 0600), or - for standard input.`,
+The certificate is file:leaf.pem?key=leaf.key&chain=intermediates.pem, or one file that has it all, as file:client.p12.
+A password is asked for on the terminal, or named: env:NAME, file:PATH (mode 0600), or - for standard input.`,
 		Example: `  awsauth get session --certificate 'file:client.pem?key=client.key' \
     --role-arn arn:aws:iam::123456789012:role/backup \
-    --profile-arn arn:aws:rolesanywhere:eu-west-1:123456789012:profile/1f0c… \
-    --trust-anchor-arn arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/9a77…`,
-		Annotations: map[string]string{annotationExit: "yes"},
-		Args:        cobra.NoArgs,
+    --profile-arn arn:aws:rolesanywhere:eu-west-1:123456789012:profile/… \
+    --trust-anchor-arn arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/…`,
+		Annotations: map[string]string{annotationExit: "yes", annotationVariables: sessionVariables},
+		Args:        noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := out.check(); err != nil {
 				return err
@@ -59,32 +60,49 @@ named: env:NAME, file:PATH (mode 0600), or - for standard input.`,
 	}
 	flags.register(c)
 	out.flags(c)
+	flags.registerPlace(c)
 	return c
 }
 
+// sessionVariables are the variables of AWS's SDKs that count for the call, beside those for STS.
+const sessionVariables = `AWS_ENDPOINT_URL_ROLESANYWHERE another Roles Anywhere; AWS_ENDPOINT_URL is another AWS
+AWS_USE_FIPS_ENDPOINT true for the FIPS endpoint
+AWS_USE_DUALSTACK_ENDPOINT true for the dual-stack endpoint
+` + transportVariables
+
 func (s *sessionFlags) register(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&s.certificate, "certificate", "", "`URI` of the certificate and its key, as file:client.p12")
-	f.StringVar(&s.passwordRef, "password", "", "`REF` of the key's or PKCS#12's password: env:NAME, file:PATH or -")
-	f.StringVar(&s.roleARN, "role-arn", "", "`ARN` of the role to assume")
-	f.StringVar(&s.profileARN, "profile-arn", "", "`ARN` of the Roles Anywhere profile")
-	f.StringVar(&s.trustAnchorARN, "trust-anchor-arn", "", "`ARN` of the trust anchor")
-	f.StringVar(&s.region, "region", "", "`REGION` (default: the trust anchor's)")
-	f.DurationVar(&s.duration, "duration", awsauth.DefaultDuration, "`DURATION`, 15m to 12h (default 1h)")
-	f.StringVar(&s.sessionName, "session-name", "", "`NAME` of the session; the profile must accept names")
-	f.StringVar(&s.sessionPolicy, "session-policy", "", "not a parameter of CreateSession")
+	f.StringVar(&s.certificate, "certificate", "", "`URI` certificate and its key, as file:client.p12")
+	f.StringVar(&s.passwordRef, "password", "", "`REF` password of the key or of the PKCS#12 file: env:NAME, file:PATH or -")
+	f.StringVar(&s.roleARN, "role-arn", "", "`ARN` role to assume")
+	f.StringVar(&s.profileARN, "profile-arn", "", "`ARN` profile of Roles Anywhere")
+	f.StringVar(&s.trustAnchorARN, "trust-anchor-arn", "", "`ARN` trust anchor")
+	f.DurationVar(&s.duration, "duration", awsauth.DefaultDuration, "`DURATION` how long they are good for, 15m to 12h (default 1h)")
+	f.StringVar(&s.sessionName, "session-name", "", "`NAME` name of the session; the profile must accept names")
 	f.StringToStringVar(&s.properties, "instance-property", nil, "`KEY=VALUE` shown with the subject; may be repeated")
-	f.StringVar(&s.endpoint, "endpoint-url", "", "`URL` of another Roles Anywhere (or AWS_ENDPOINT_URL_ROLESANYWHERE)")
-	f.BoolVar(&s.fips, "use-fips-endpoint", false, "call the region's FIPS endpoint")
-	f.BoolVar(&s.dualStack, "use-dualstack-endpoint", false, "call the region's dual-stack endpoint")
-	f.BoolVar(&s.debugSigning, "debug-signing", false, "show on standard error what is signed, without the signature")
+	f.StringVar(&s.sessionPolicy, "session-policy", "", "not a parameter of CreateSession")
 	if err := f.MarkHidden("session-policy"); err != nil {
 		panic(err) // the flag exists
 	}
+	heading(c, "What is asked for", "certificate", "password", "role-arn", "profile-arn", "trust-anchor-arn",
+		"duration", "session-name", "instance-property")
+	for _, name := range []string{"role-arn", "profile-arn", "trust-anchor-arn", "duration", "session-name"} {
+		completeValues(c, name)
+	}
+}
+
+func (s *sessionFlags) registerPlace(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&s.region, "region", "", "`REGION` region to call (default the trust anchor's)")
+	f.StringVar(&s.endpoint, "endpoint-url", "", "`URL` another Roles Anywhere; on loopback its STS too")
+	f.BoolVar(&s.fips, "use-fips-endpoint", false, "call the region's FIPS endpoint")
+	f.BoolVar(&s.dualStack, "use-dualstack-endpoint", false, "call the region's dual-stack endpoint")
+	f.BoolVar(&s.debugSigning, "debug-signing", false, "show on standard error what is signed, without the signature")
+	heading(c, "Where it is asked", "region", "endpoint-url", "use-fips-endpoint", "use-dualstack-endpoint", "debug-signing")
 }
 
 func (s *sessionFlags) run(ctx context.Context, streams IO, out output) (obtained, error) {
-	session, err := s.session(streams)
+	session, err := s.session(ctx, streams)
 	if err != nil {
 		return obtained{}, err
 	}
@@ -103,38 +121,45 @@ func (s *sessionFlags) run(ctx context.Context, streams IO, out output) (obtaine
 		kind:        "session",
 		credentials: created.Credentials,
 		arn:         created.AssumedRoleARN,
-		through:     "role " + s.roleARN,
+		through:     created.SourceIdentity + " → " + s.roleARN,
 	}
 	if out.verify {
-		sts := stsClient{region: s.regionOrAnchors()}
-		if err := sts.prepare(streams); err != nil {
-			return obtained{}, err
-		}
-		err = out.verifyWith(ctx, streams, sts, &got)
+		err = s.verify(ctx, streams, out, &got)
 	}
 	return got, err
 }
 
-// regionOrAnchors is the region of the call; the session has checked that there is one.
-func (s *sessionFlags) regionOrAnchors() string {
-	if s.region != "" {
-		return s.region
+// verify asks the STS that belongs to where the session was asked for.
+func (s *sessionFlags) verify(ctx context.Context, streams IO, out output, got *obtained) error {
+	sts := stsClient{region: s.region}
+	if sts.region == "" {
+		sts.region = strings.Split(s.trustAnchorARN, ":")[3] // the session has checked it
 	}
-	return strings.Split(s.trustAnchorARN, ":")[3]
+	_, configured := streams.Environment.EndpointURL("STS")
+	if u, err := url.Parse(s.endpoint); configured == "" && err == nil && rolesanywhere.IsLoopback(u.Hostname()) {
+		sts.endpoint = s.endpoint // an emulator is all of AWS
+	}
+	if err := sts.prepare(streams); err != nil {
+		return err
+	}
+	return out.verifyWith(ctx, streams, sts, got)
 }
 
+// anyRegion serves to check an endpoint whose URL is given: its region does not matter.
+const anyRegion = "us-east-1"
+
 // session gathers flags and environment.
-func (s *sessionFlags) session(streams IO) (awsauth.Session, error) {
+func (s *sessionFlags) session(ctx context.Context, streams IO) (awsauth.Session, error) {
 	none := awsauth.Session{}
 	if s.sessionPolicy != "" {
-		return none, configurationError{
-			error: usagef("--session-policy: CreateSession takes no session policy"),
+		return none, usageError{
+			error: errors.New("--session-policy: CreateSession takes no session policy"),
 			hint:  "put it into the profile (aws rolesanywhere update-profile --session-policy), or assume a further role with it",
 		}
 	}
 	var source identity.Source
 	if s.certificate != "" {
-		opened, err := identity.Open(s.certificate, s.password(streams))
+		opened, err := identity.Open(s.certificate, s.password(ctx, streams))
 		if err != nil {
 			return none, fmt.Errorf("--certificate: %w", err)
 		}
@@ -144,9 +169,9 @@ func (s *sessionFlags) session(streams IO) (awsauth.Session, error) {
 		URL: s.endpoint, FIPS: s.fips || streams.Environment.FIPS(), DualStack: s.dualStack || streams.Environment.DualStack(),
 	}
 	if endpoint.URL == "" {
-		variable, url := streams.Environment.EndpointURL("ROLESANYWHERE")
-		endpoint.URL = url
-		if _, err := endpoint.Resolve("us-east-1"); url != "" && err != nil {
+		var variable string
+		variable, endpoint.URL = streams.Environment.EndpointURL("ROLESANYWHERE")
+		if _, err := endpoint.Resolve(anyRegion); endpoint.URL != "" && err != nil {
 			return none, configurationError{error: fmt.Errorf("%s: %w", variable, err), hint: "unset " + variable + ", or correct it"}
 		}
 	}
@@ -171,19 +196,23 @@ func (s *sessionFlags) session(streams IO) (awsauth.Session, error) {
 	}, nil
 }
 
-// password reads the reference, or asks; it is called only when a file needs one.
-func (s *sessionFlags) password(streams IO) identity.PasswordFunc {
+// password reads the reference, or asks; it is called only when a file needs one. The reference is read once, because
+// standard input can be: one password then serves both files.
+func (s *sessionFlags) password(ctx context.Context, streams IO) identity.PasswordFunc {
 	if s.passwordRef != "" {
+		read := sync.OnceValues(func() (secret.Secret, error) {
+			return newReferences(ctx, streams).read("password", s.passwordRef)
+		})
 		return func(context.Context, string) ([]byte, error) {
-			value, err := newReferences(streams).read("password", s.passwordRef)
+			value, err := read()
 			return []byte(value.Reveal()), err
 		}
 	}
 	if streams.Prompt == nil {
 		return nil
 	}
-	return func(_ context.Context, file string) ([]byte, error) {
-		answer, err := streams.Prompt("Password of " + file + ": ")
+	return func(ctx context.Context, file string) ([]byte, error) {
+		answer, err := streams.Prompt(ctx, "Password of "+file+": ")
 		if errors.Is(err, errNobody) {
 			return nil, identity.ErrPasswordRequired
 		}
@@ -215,7 +244,7 @@ func explainEndpoint(streams IO, flag string, err error) error {
 	if flag != "" || !errors.As(err, &failed) {
 		return err
 	}
-	if variable, url := streams.Environment.EndpointURL("ROLESANYWHERE"); url != "" {
+	if variable, configured := streams.Environment.EndpointURL("ROLESANYWHERE"); configured != "" {
 		failed.Advice = variable + " points there: start what it names, or unset it"
 	}
 	return err

@@ -6,103 +6,135 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
-	"github.com/awsauth-go/awsauth/internal/config"
 )
 
-// annotationUnit marks a command that does something, whose flags have variables and whose exit codes matter.
-const annotationExit = "exit"
+// The widths of help, in columns.
+const (
+	defaultWidth = 80
+	minWidth     = 60
+	maxWidth     = 100
+)
 
-// setHelp gives every command the same page: what it does, usage, example, flags with their variables, exit codes.
-func setHelp(root *cobra.Command) {
-	root.SetHelpFunc(func(c *cobra.Command, _ []string) { writeHelp(c.OutOrStdout(), c) })
+// width is how wide to write for a person.
+func (s IO) width() int {
+	if s.Width == 0 {
+		return defaultWidth
+	}
+	return min(max(s.Width, minWidth), maxWidth)
+}
+
+// setHelp gives every command the same page.
+func setHelp(root *cobra.Command, streams IO) {
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) { writeHelp(c.OutOrStdout(), c, streams.width()) })
 	root.SetUsageFunc(func(c *cobra.Command) error {
-		writeHelp(c.OutOrStderr(), c)
+		writeHelp(c.ErrOrStderr(), c, streams.width())
 		return nil
 	})
+	root.SetHelpCommand(newHelp(root))
 }
 
-func writeHelp(w io.Writer, c *cobra.Command) {
-	c.InitDefaultHelpFlag()
-	text := c.Long
-	if text == "" {
-		text = c.Short + "."
-	}
-	fmt.Fprintln(w, text)
-	fmt.Fprintf(w, "\nUsage\n  %s\n", usageLine(c))
-	if c.Example != "" {
-		fmt.Fprintf(w, "\nExample\n%s\n", c.Example)
-	}
-	if c.HasAvailableSubCommands() {
-		fmt.Fprintln(w, "\nCommands")
-		for _, sub := range c.Commands() {
-			if sub.IsAvailableCommand() || sub.Name() == "help" {
-				fmt.Fprintf(w, "  %-12s %s\n", sub.Name(), sub.Short)
+// newHelp is the command help, which takes the path of another.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND …]",
+		Short:   "Show the page of a command",
+		Long:    "Show the page of a command, as --help after the command does.",
+		Example: "  awsauth help get session",
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			c, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-		}
-	}
-	writeFlags(w, c)
-	if c.Annotations[annotationExit] != "" {
-		fmt.Fprintf(w, "\nExit codes\n  %s\n", strings.ReplaceAll(exitCodes, "\n", "\n  "))
-	}
-}
-
-func usageLine(c *cobra.Command) string {
-	if c.HasAvailableSubCommands() && c.Parent() == nil {
-		return c.CommandPath() + " COMMAND"
-	}
-	if c.HasAvailableSubCommands() {
-		return c.CommandPath() + " COMMAND [flags]"
-	}
-	return c.UseLine()
-}
-
-// writeFlags prints a flag a line, with the variable that gives it too. A flag on the command line wins.
-func writeFlags(w io.Writer, c *cobra.Command) {
-	var left, middle, right []string
-	width, longest := 0, 0
-	c.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Hidden || f.Name == "help" {
-			return
-		}
-		name, usage := pflag.UnquoteUsage(f)
-		item := "--" + f.Name
-		if f.Shorthand != "" {
-			item = "-" + f.Shorthand + ", " + item
-		}
-		if name != "" {
-			item += " " + name
-		}
-		left, middle = append(left, item), append(middle, usage)
-		right = append(right, config.FlagVariable(f.Name))
-		width, longest = max(width, len(item)), max(longest, len(usage))
-	})
-	if len(left) == 0 {
-		return
-	}
-	fmt.Fprintln(w, "\nFlags (a flag wins over its variable)")
-	for i := range left {
-		fmt.Fprintf(w, "  %-*s  %-*s  %s\n", width, left[i], longest, middle[i], right[i])
-	}
-}
-
-// fromEnvironment sets the flags that were not given from their variables.
-func fromEnvironment(c *cobra.Command, e config.Environment) (err error) {
-	c.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Changed || err != nil || f.Name == "help" {
-			return
-		}
-		variable, value := e.Flag(f.Name)
-		if value == "" {
-			return
-		}
-		if failed := c.Flags().Set(f.Name, value); failed != nil {
-			err = configurationError{
-				error: fmt.Errorf("%s: not a value for --%s", variable, f.Name),
-				hint:  c.CommandPath() + " --help shows what it takes",
+			var names []string
+			for _, sub := range Subcommands(c) {
+				names = append(names, cobra.CompletionWithDesc(sub.Name(), sub.Short))
 			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return noSuchCommand(c, rest[0])
+			}
+			return c.Help()
+		},
+	}
+}
+
+func writeHelp(w io.Writer, c *cobra.Command, width int) {
+	p := PageOf(c)
+	var b strings.Builder
+	for i, paragraph := range p.Text {
+		if i > 0 {
+			b.WriteString("\n")
 		}
-	})
-	return err
+		b.WriteString(fill(paragraph, 0, width) + "\n")
+	}
+	b.WriteString("\nUsage\n  " + fill(p.Usage, 6, width+4) + "\n")
+	if len(p.Example) > 0 {
+		b.WriteString("\nExample\n" + strings.Join(p.Example, "\n") + "\n")
+	}
+	if len(p.Commands) > 0 {
+		var rows [][2]string
+		for _, command := range p.Commands {
+			rows = append(rows, [2]string{command.Name, command.Short})
+		}
+		b.WriteString("\nCommands\n" + columns(rows, leftColumn(rows), width))
+	}
+	b.WriteString(helpFlags(p.Flags, width))
+	b.WriteString(helpVariables(p, width))
+	b.WriteString(helpExitCodes(p.ExitCodes, width))
+	if len(p.Commands) > 0 {
+		b.WriteString("\nThe page of a command: " + p.Path + " COMMAND --help\n")
+	}
+	fmt.Fprint(w, b.String())
+}
+
+// helpFlags aligns all groups with each other.
+func helpFlags(groups []PageGroup, width int) string {
+	rows := make([][][2]string, len(groups))
+	left := 0
+	for i, g := range groups {
+		for _, f := range g.Flags {
+			rows[i] = append(rows[i], [2]string{f.Name, f.Text})
+		}
+		left = max(left, leftColumn(rows[i]))
+	}
+	var b strings.Builder
+	for i, g := range groups {
+		b.WriteString("\n" + g.Title + "\n" + columns(rows[i], left, width))
+	}
+	return b.String()
+}
+
+// helpVariables says how flags can be given by variables, and which other variables count.
+func helpVariables(p Page, width int) string {
+	if len(p.Flags) == 0 {
+		return ""
+	}
+	rows := [][2]string{{"AWSAUTH_…", p.FlagRule()}}
+	for _, v := range p.Variables {
+		rows = append(rows, [2]string{v.Name, v.Text})
+	}
+	return "\nEnvironment\n" + columns(rows, leftColumn(rows), width)
+}
+
+func helpExitCodes(codes []ExitCode, width int) string {
+	if len(codes) == 0 {
+		return ""
+	}
+	const indent = "  "
+	lines := []string{""}
+	for _, code := range codes {
+		item := fmt.Sprintf("%s%d %s", indent, code.Code, code.Name)
+		if last := len(lines) - 1; len(lines[last])+len(item) > width {
+			lines = append(lines, item)
+		} else {
+			lines[last] += item
+		}
+	}
+	return "\nExit codes\n" + strings.Join(lines, "\n") + "\n"
 }

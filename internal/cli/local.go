@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -30,6 +31,9 @@ func startLocal(c emulator.Config, address string) (*localAWS, error) {
 	}
 	e, err := emulator.New(c)
 	if err != nil {
+		if c.Dir != "" {
+			err = configurationError{error: fmt.Errorf("--state: %w", err), hint: "remove what it holds, or name another directory"}
+		}
 		return nil, errors.Join(err, listener.Close())
 	}
 	l := &localAWS{
@@ -42,19 +46,19 @@ func startLocal(c emulator.Config, address string) (*localAWS, error) {
 	return l, nil
 }
 
-// listenError makes a taken port and a foreign address a mistake with a remedy.
+// listenError says what is wrong with an address, or who has it.
 func listenError(address string, err error) error {
-	if errors.Is(err, emulator.ErrNotLoopback) {
-		return usagef("--listen %s: %w", address, err)
-	}
 	var op *net.OpError
-	if errors.As(err, &op) {
+	switch {
+	case errors.Is(err, emulator.ErrNotLoopback):
+		return usagef("--listen: %w", emulator.ErrNotLoopback)
+	case errors.As(err, &op) && op.Addr != nil:
 		return configurationError{
-			error: usagef("--listen %s: %w", address, op.Err),
-			hint:  "another program has the port; --listen 127.0.0.1:0 takes any free one",
+			error: fmt.Errorf("--listen %s: %s", address, rootCause(op.Err)),
+			hint:  "--listen 127.0.0.1:0 takes any free port",
 		}
 	}
-	return usagef("--listen: use an address as 127.0.0.1:9920")
+	return usagef("--listen is not an address with a port, as %s", defaultEmulatorAddress)
 }
 
 // drain is how long requests under way may take when the emulator stops.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,19 +13,25 @@ import (
 var errNobody = errors.New("there is no terminal to ask on")
 
 // promptOnTerminal asks on the terminal itself, so that it works with standard input and output redirected. What is typed
-// is not shown.
-func promptOnTerminal(question string) (_ []byte, err error) {
+// is not shown. Ctrl-C ends the question and leaves the terminal as it was.
+func promptOnTerminal(ctx context.Context, question string) (_ []byte, err error) {
 	tty, err := os.OpenFile(terminalPath, os.O_RDWR, 0)
 	if err != nil {
 		return nil, errNobody
 	}
-	defer func() { err = errors.Join(err, tty.Close()) }()
+	fd := int(tty.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, errors.Join(errNobody, tty.Close())
+	}
 	if _, err := fmt.Fprint(tty, question); err != nil {
-		return nil, err
+		return nil, errors.Join(err, tty.Close())
 	}
-	answer, err := term.ReadPassword(int(tty.Fd()))
-	if _, lineErr := fmt.Fprintln(tty); err == nil {
-		err = lineErr
+	answer, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
+	if ctx.Err() != nil {
+		// The question still reads: the terminal is given back, and closed by the end of the process.
+		return nil, errors.Join(ctx.Err(), term.Restore(fd, before))
 	}
-	return answer, err
+	_, lineErr := fmt.Fprintln(tty)
+	return answer, errors.Join(err, lineErr, tty.Close())
 }

@@ -24,20 +24,13 @@ func (f *emulatorFlags) readSeed() (*emulator.Seed, error) {
 	fail := func(err error) error {
 		return configurationError{error: fmt.Errorf("--seed %s: %w", f.seed, err), hint: "docs/emulator.md describes the file"}
 	}
-	info, err := os.Stat(f.seed)
+	raw, err := readSmall(f.seed)
 	if err != nil {
-		return nil, fail(errors.New("cannot be read"))
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxSeed {
-		return nil, fail(fmt.Errorf("not a file of at most %d bytes", maxSeed))
-	}
-	raw, err := os.ReadFile(f.seed)
-	if err != nil {
-		return nil, fail(errors.New("cannot be read"))
+		return nil, fail(err)
 	}
 	seed := new(emulator.Seed)
 	if err := yaml.UnmarshalWithOptions(raw, seed, yaml.Strict()); err != nil {
-		return nil, fail(errors.New(strings.TrimSpace(yaml.FormatError(err, false, false))))
+		return nil, fail(seedProblem(err))
 	}
 	for i := range seed.TrustAnchors {
 		anchor := &seed.TrustAnchors[i]
@@ -49,12 +42,43 @@ func (f *emulatorFlags) readSeed() (*emulator.Seed, error) {
 			if !filepath.IsAbs(path) {
 				path = filepath.Join(filepath.Dir(f.seed), path)
 			}
-			raw, err := os.ReadFile(path)
+			raw, err := readSmall(path)
 			if err != nil {
-				return nil, fail(fmt.Errorf("trust_anchors[%d] %q: %w", i, anchor.Name, err))
+				return nil, fail(fmt.Errorf("trust_anchors[%d] %q: %s: %w", i, anchor.Name, path, err))
 			}
 			*field = string(raw)
 		}
 	}
 	return seed, nil
+}
+
+// seedProblem says where the YAML is wrong, and why when that does not quote what is written there.
+func seedProblem(err error) error {
+	var located yaml.Error
+	if !errors.As(err, &located) {
+		return errors.New("a value is not one that belongs there")
+	}
+	at := located.GetToken().Position
+	problem := "not a value that belongs here"
+	switch located.(type) {
+	case *yaml.SyntaxError, *yaml.UnknownFieldError, *yaml.DuplicateKeyError:
+		problem = located.GetMessage()
+	}
+	return fmt.Errorf("line %d, column %d: %s", at.Line, at.Column, problem)
+}
+
+// readSmall reads a regular file of no more than maxSeed bytes.
+func readSmall(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxSeed {
+		return nil, fmt.Errorf("not a file of at most %d bytes", maxSeed)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	return raw, nil
 }

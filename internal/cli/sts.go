@@ -1,17 +1,21 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/awsauth-go/awsauth/internal/secret"
 	"github.com/awsauth-go/awsauth/rolesanywhere"
 )
 
@@ -24,19 +28,35 @@ type stsClient struct {
 	transport        http.RoundTripper
 }
 
+// Variables of AWS's SDKs that count, as the pages tell them.
+const (
+	stsVariables = `AWS_ENDPOINT_URL_STS another STS; AWS_ENDPOINT_URL is another AWS
+AWS_REGION the region of STS, where --region is not given
+` + transportVariables
+	transportVariables = `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS true to ignore the variables for endpoints
+AWS_CA_BUNDLE file of CA certificates to trust in place of the system's
+HTTPS_PROXY proxy for https; NO_PROXY lists hosts that are called without it`
+)
+
+// defaultSTSRegion is asked when nothing says another: every account of partition aws has it.
+const defaultSTSRegion = "us-east-1"
+
 // prepare checks the region and the endpoint, and takes what is not given from the environment.
 func (s *stsClient) prepare(streams IO) error {
-	if _, err := rolesanywhere.PartitionOf(s.region); err != nil {
-		return usagef("--region: %w", err)
+	if err := s.prepareRegion(streams); err != nil {
+		return err
 	}
-	variable := "--endpoint-url"
-	if s.endpoint == "" {
+	variable, flag := "", s.endpoint != ""
+	if !flag {
 		variable, s.endpoint = streams.Environment.EndpointURL("STS")
 	}
 	if s.endpoint != "" {
 		u, err := (rolesanywhere.Endpoint{URL: s.endpoint}).Resolve(s.region)
 		if err != nil {
-			return configurationError{error: fmt.Errorf("%s: %w", variable, err), hint: "give the STS endpoint's URL"}
+			if flag {
+				return usagef("--endpoint-url: %s", strings.TrimPrefix(err.Error(), "endpoint: "))
+			}
+			return configurationError{error: fmt.Errorf("%s: %w", variable, err), hint: "unset " + variable + ", or correct it"}
 		}
 		s.endpoint = u.String()
 	}
@@ -45,6 +65,21 @@ func (s *stsClient) prepare(streams IO) error {
 		return err
 	}
 	s.transport = rolesanywhere.NewTransport(rolesanywhere.TransportConfig{Proxy: streams.Environment.Proxy(), RootCAs: roots})
+	return nil
+}
+
+func (s *stsClient) prepareRegion(streams IO) error {
+	if s.region == "" {
+		var variable string
+		variable, s.region = streams.Environment.Region()
+		if _, err := rolesanywhere.PartitionOf(s.region); s.region != "" && err != nil {
+			return configurationError{error: fmt.Errorf("%s: %w", variable, err), hint: "unset " + variable + ", or correct it"}
+		}
+	}
+	s.region = cmp.Or(s.region, defaultSTSRegion)
+	if _, err := rolesanywhere.PartitionOf(s.region); err != nil {
+		return usagef("--region: %w", err)
+	}
 	return nil
 }
 
@@ -64,23 +99,58 @@ func (s stsClient) callerIdentity(ctx context.Context, streams IO, c aws.Credent
 	}
 	out, err := sts.New(options).GetCallerIdentity(ctx, nil)
 	if err != nil {
-		return "", &stsError{err}
+		return "", newSTSError(err, c)
 	}
 	return aws.ToString(out.Arn), nil
 }
 
 // stsError is a failed GetCallerIdentity.
-type stsError struct{ err error }
+type stsError struct {
+	err  error
+	text string
+}
 
-func (e *stsError) Error() string {
-	var refused smithy.APIError
-	if errors.As(e.err, &refused) {
-		return fmt.Sprintf("STS refused the credentials: %s: %s", refused.ErrorCode(), refused.ErrorMessage())
+// newSTSError takes what was sent out of what came back: whoever answers in STS's place may repeat the request.
+func newSTSError(err error, c aws.Credentials) *stsError {
+	e := &stsError{err: err}
+	e.text = e.describe()
+	for _, sent := range []string{c.SecretAccessKey, c.SessionToken} {
+		if sent != "" {
+			e.text = strings.ReplaceAll(e.text, sent, secret.Redacted)
+		}
 	}
-	if u := new(url.Error); errors.As(e.err, &u) {
-		return fmt.Sprintf("STS cannot be reached at %s: %v", u.URL, u.Err)
+	return e
+}
+
+func (e *stsError) Error() string { return e.text }
+
+func (e *stsError) describe() string {
+	var (
+		answered smithy.APIError
+		response *smithyhttp.ResponseError
+		call     *url.Error
+	)
+	switch {
+	case errors.As(e.err, &answered) && e.refused():
+		return fmt.Sprintf("STS refused the credentials: %s: %s", answered.ErrorCode(), answered.ErrorMessage())
+	case errors.As(e.err, &answered):
+		return fmt.Sprintf("STS failed: %s: %s", answered.ErrorCode(), answered.ErrorMessage())
+	case errors.Is(e.err, context.DeadlineExceeded):
+		return "STS cannot be reached: no answer in time"
+	case errors.As(e.err, &call):
+		return fmt.Sprintf("STS cannot be reached at %s: %s", call.URL, rootCause(call.Err))
+	case errors.As(e.err, &response):
+		return fmt.Sprintf("STS cannot be reached: the answer (status %d) is not its own", response.HTTPStatusCode())
 	}
-	return "STS cannot be reached: " + e.err.Error()
+	return "STS cannot be reached: " + rootCause(e.err)
+}
+
+// rootCause is the innermost error's text: what is around it repeats the address.
+func rootCause(err error) string {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err.Error()
 }
 
 func (e *stsError) Unwrap() error { return e.err }

@@ -47,8 +47,9 @@ func newVersion(streams IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
-		Example: "  awsauth version --json",
-		Args:    cobra.NoArgs,
+		Long:    "Print the version, what it was built with and for.",
+		Example: "  awsauth version\n  awsauth version --json",
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			v := version()
 			if asJSON {
@@ -58,6 +59,6 @@ func newVersion(streams IO) *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object, for scripts")
 	return c
 }

@@ -57,6 +57,17 @@ func (e Environment) EndpointURL(service string) (variable, value string) {
 	return "", ""
 }
 
+// Region answers the region configured for AWS's clients, and the variable that has it: AWS_REGION, then
+// AWS_DEFAULT_REGION, which the AWS CLI reads.
+func (e Environment) Region() (variable, value string) {
+	for _, variable := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} {
+		if value := e.get(variable); value != "" {
+			return variable, value
+		}
+	}
+	return "", ""
+}
+
 // FIPS reports AWS_USE_FIPS_ENDPOINT.
 func (e Environment) FIPS() bool { return strings.EqualFold(e.get("AWS_USE_FIPS_ENDPOINT"), "true") }
 

@@ -44,10 +44,14 @@ func (r Resolver) Resolve(reference string) (Secret, error) {
 	return New(value), nil
 }
 
-// name says which reference, without what it leads to.
+// name says which reference, without what it leads to. What follows env: is shown only when it looks as the names of
+// variables do: whoever writes env:$NAME for env:NAME has given the secret itself.
 func name(reference string) string {
 	if reference == "-" {
 		return "standard input"
+	}
+	if variable, ok := strings.CutPrefix(reference, "env:"); ok && strings.Trim(variable, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") != "" {
+		return "env:"
 	}
 	return reference
 }
@@ -62,7 +66,7 @@ func (r Resolver) read(reference string) (string, error) {
 	case scheme == "env" && r.LookupEnv != nil:
 		value, set := r.LookupEnv(rest)
 		if !set {
-			return "", fmt.Errorf("%s: the environment variable is not set", reference)
+			return "", fmt.Errorf("%s: the environment variable is not set", name(reference))
 		}
 		return value, nil
 	case scheme == "file":

@@ -21,8 +21,8 @@ type localAWS struct {
 	RoleARN        string            `json:"role_arn"`
 }
 
-// startEmulator runs the command's emulator, which trusts the root of a PKI, until the test ends.
-func startEmulator(t testing.TB, p *pki, args ...string) *localAWS {
+// startEmulator runs the command's emulator, which trusts the root of an authority, until the test ends.
+func startEmulator(t testing.TB, p *authority, args ...string) *localAWS {
 	t.Helper()
 	args = append([]string{"emulator", "--json", "--explain", "--listen", "127.0.0.1:0", "--trust", p.path("root.pem")}, args...)
 	c := foreign(t, command, args...)
@@ -74,13 +74,19 @@ func (l *localAWS) sessionArgs(id packing) []string {
 	return args
 }
 
+// assumedRole is the ARN of who the credentials got with an identity are: the role, under the certificate's serial number.
+func (l *localAWS) assumedRole(id packing) string {
+	return "arn:aws:sts::" + l.AccountID + ":assumed-role/local/" + id.serial
+}
+
 // writeConfig writes a shared config file with a profile for each identity, whose credential_process is the command, and
-// answers its path.
-func (l *localAWS) writeConfig(t testing.TB, p *pki, ids ...packing) string {
+// answers its path. The command's own path is not quoted: the Go SDK takes the quotes away from a value that begins and
+// ends with one.
+func (l *localAWS) writeConfig(t testing.TB, p *authority, ids ...packing) string {
 	t.Helper()
 	var b strings.Builder
 	for _, id := range ids {
-		b.WriteString("[profile " + id.name + "]\nregion = " + region + "\ncredential_process = '" + command + "'")
+		b.WriteString("[profile " + id.name + "]\nregion = " + region + "\ncredential_process = " + command)
 		for _, arg := range l.sessionArgs(id) {
 			b.WriteString(" '" + arg + "'")
 		}

@@ -14,14 +14,14 @@ type caller struct {
 }
 
 func TestIdentitiesMadeByOpenSSLGiveTheAWSCLIAndBoto3Credentials(t *testing.T) {
-	p := newPKI(t)
+	p := newAuthority(t)
 	local := startEmulator(t, p)
 	ids := p.pack()
 	config := local.writeConfig(t, p, ids...)
 
 	t.Run("clients", func(t *testing.T) {
 		for _, cli := range awsCLIs(t) {
-			for _, id := range ids {
+			for _, id := range sparse(ids) {
 				t.Run(cli.version+" with "+id.name, func(t *testing.T) {
 					t.Parallel()
 					c := foreign(t, cli.path, "--endpoint-url", local.Endpoint, "--profile", id.name, "--output", "json",

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// pki is a certificate authority that OpenSSL runs: a root and an intermediate below it, in files of a directory whose
+// authority is a certificate authority that OpenSSL runs: a root and an intermediate below it, in files of a directory whose
 // name needs quoting.
-type pki struct {
+type authority struct {
 	t       testing.TB
 	openSSL string
 	dir     string
@@ -20,9 +20,9 @@ const (
 	intermediate = "intermediate"
 )
 
-func newPKI(t testing.TB) *pki {
+func newAuthority(t testing.TB) *authority {
 	t.Helper()
-	p := &pki{t: t, openSSL: openSSL(t), dir: filepath.Join(t.TempDir(), "acme pki")}
+	p := &authority{t: t, openSSL: openSSL(t), dir: filepath.Join(t.TempDir(), "acme pki")}
 	if err := os.Mkdir(p.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -37,9 +37,9 @@ func newPKI(t testing.TB) *pki {
 }
 
 // path is that of a file of the authority.
-func (p *pki) path(name string) string { return filepath.Join(p.dir, name) }
+func (p *authority) path(name string) string { return filepath.Join(p.dir, name) }
 
-func (p *pki) write(name, text string) {
+func (p *authority) write(name, text string) {
 	p.t.Helper()
 	if err := os.WriteFile(p.path(name), []byte(text), 0o600); err != nil {
 		p.t.Fatal(err)
@@ -47,19 +47,19 @@ func (p *pki) write(name, text string) {
 }
 
 // run runs OpenSSL in the authority's directory.
-func (p *pki) run(args ...string) string {
+func (p *authority) run(args ...string) string {
 	p.t.Helper()
 	return mustRun(p.t, p.command(args...))
 }
 
-func (p *pki) command(args ...string) *exec.Cmd {
+func (p *authority) command(args ...string) *exec.Cmd {
 	c := exec.CommandContext(p.t.Context(), p.openSSL, args...)
 	c.Dir = p.dir
 	return c
 }
 
 // key makes NAME.key, PKCS#8 in PEM: "RSA" of 2048 bits, or the name of a curve.
-func (p *pki) key(name, kind string) {
+func (p *authority) key(name, kind string) {
 	p.t.Helper()
 	args := []string{"genpkey", "-out", name + ".key", "-algorithm"}
 	if kind == "RSA" {
@@ -71,15 +71,27 @@ func (p *pki) key(name, kind string) {
 }
 
 // leaf makes NAME.key and NAME.pem, an end-entity certificate of an issuer.
-func (p *pki) leaf(name, kind, issuer string) {
+func (p *authority) leaf(name, kind, issuer string) {
 	p.t.Helper()
 	p.key(name, kind)
 	p.sign(name, issuer, "leaf.ext")
 }
 
-func (p *pki) sign(name, issuer, extensions string) {
+func (p *authority) sign(name, issuer, extensions string) {
 	p.t.Helper()
 	p.run("req", "-new", "-key", name+".key", "-subj", "/CN="+name, "-out", name+".csr")
 	p.run("x509", "-req", "-in", name+".csr", "-CA", issuer+".pem", "-CAkey", issuer+".key", "-CAcreateserial", "-sha256",
 		"-days", "30", "-extfile", extensions, "-out", name+".pem")
+}
+
+// revoke makes crl.pem, the root's revocation list of one certificate.
+func (p *authority) revoke(name string) {
+	p.t.Helper()
+	p.write("ca.conf", "[ca]\ndefault_ca=root\n[root]\ndatabase=index.txt\ncrlnumber=crlnumber\n"+
+		"default_md=sha256\ndefault_crl_days=30\n")
+	p.write("index.txt", "")
+	p.write("crlnumber", "01\n")
+	ca := []string{"ca", "-config", "ca.conf", "-keyfile", "root.key", "-cert", "root.pem"}
+	p.run(append(ca, "-revoke", name+".pem")...)
+	p.run(append(ca, "-gencrl", "-out", "crl.pem")...)
 }

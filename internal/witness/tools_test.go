@@ -2,6 +2,7 @@ package witness
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -15,6 +16,16 @@ const remedy = "scripts/install-witnesses installs it"
 type tool struct {
 	path    string
 	version string
+}
+
+// readsEndpointURL reports whether an AWS CLI knows the variable AWS_ENDPOINT_URL: version 1 since 1.29, version 2 since
+// 2.13.
+func (t tool) readsEndpointURL() bool {
+	var major, minor int
+	if _, err := fmt.Sscanf(t.version, "aws-cli/%d.%d.", &major, &minor); err != nil {
+		return false
+	}
+	return major == 1 && minor >= 29 || major == 2 && minor >= 13 || major > 2
 }
 
 // openSSL answers the path of OpenSSL.
@@ -76,19 +87,28 @@ func tools(t testing.TB, name string, question ...string) []tool {
 	return found
 }
 
-// foreign makes a command whose environment says nothing about AWS, but for what the test adds, and keeps it away from
-// the user's own configuration and from instance metadata.
+// isOfAWS reports whether a variable decides how AWS's clients or ours work.
+func isOfAWS(name string) bool {
+	name = strings.ToUpper(name)
+	return strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "AWSAUTH_") || strings.HasSuffix(name, "_PROXY")
+}
+
+// isolated are the variables that keep AWS's clients away from the user's own configuration and from instance metadata.
+var isolated = []string{
+	"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true",
+	"AWS_PAGER=", "AWS_DEFAULT_REGION=" + region, "AWS_REGION=" + region,
+}
+
+// foreign makes a command whose environment says nothing of AWS but what isolated does, and the test adds.
 func foreign(t testing.TB, path string, args ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), path, args...)
 	for _, variable := range os.Environ() {
-		name, _, _ := strings.Cut(strings.ToUpper(variable), "=")
-		if !strings.HasPrefix(name, "AWS_") && !strings.HasPrefix(name, "AWSAUTH_") && !strings.HasSuffix(name, "_PROXY") {
+		if name, _, _ := strings.Cut(variable, "="); !isOfAWS(name) {
 			c.Env = append(c.Env, variable)
 		}
 	}
-	c.Env = append(c.Env, "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_DEFAULT_REGION="+region, "AWS_REGION="+region)
+	c.Env = append(c.Env, isolated...)
 	return c
 }
 

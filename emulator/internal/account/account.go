@@ -39,7 +39,7 @@ type Account struct {
 // State is all that an account keeps. An entry is never changed once it stands in a map: whoever changes something puts
 // a changed copy in its place, so that a reader may keep what it has read.
 type State struct {
-	SealKey      []byte                  `json:"sealKey"`      // 32 bytes; seals session tokens
+	SealKey      []byte                  `json:"sealKey"`      // sealKeySize bytes
 	Users        map[string]*User        `json:"users"`        // by name
 	AccessKeys   map[string]*AccessKey   `json:"accessKeys"`   // by access key ID
 	Roles        map[string]*Role        `json:"roles"`        // by name
@@ -65,7 +65,7 @@ func New(c Config) (*Account, error) {
 }
 
 func newState() *State {
-	s := &State{SealKey: make([]byte, 32)}
+	s := &State{SealKey: make([]byte, sealKeySize)}
 	rand.Read(s.SealKey)
 	s.fill()
 	return s
@@ -80,6 +80,21 @@ func (s *State) fill() {
 	fill(&s.Profiles)
 	fill(&s.CRLs)
 	fill(&s.Subjects)
+}
+
+// complete reports whether a state that was read has its key and no entry that is null.
+func (s *State) complete() bool {
+	return len(s.SealKey) == sealKeySize && entire(s.Users) && entire(s.AccessKeys) && entire(s.Roles) &&
+		entire(s.TrustAnchors) && entire(s.Profiles) && entire(s.CRLs) && entire(s.Subjects)
+}
+
+func entire[E any](m map[string]*E) bool {
+	for _, entry := range m {
+		if entry == nil {
+			return false
+		}
+	}
+	return true
 }
 
 func fill[V any](m *map[string]V) {

@@ -43,14 +43,14 @@ type Credentials struct {
 }
 
 // Issue makes the credentials of a session that lasts for the given time, or for Config.SessionLifetime if that is
-// shorter. It sets AccessKeyID, IssuedAt and Expiration.
+// shorter, in whole seconds begun. It sets AccessKeyID, IssuedAt and Expiration.
 func (a *Account) Issue(s Session, lifetime time.Duration) Credentials {
 	if a.SessionLifetime > 0 {
 		lifetime = min(lifetime, a.SessionLifetime)
 	}
 	s.AccessKeyID = NewAccessKeyID(PrefixSessionAccessKey)
 	s.IssuedAt = a.Now().UTC().Truncate(time.Second)
-	s.Expiration = s.IssuedAt.Add(lifetime)
+	s.Expiration = s.IssuedAt.Add((lifetime + time.Second - 1).Truncate(time.Second))
 	plain, err := json.Marshal(s)
 	if err != nil {
 		panic(err) // strings and times always encode
@@ -99,6 +99,9 @@ func (a *Account) sealKey() (key []byte) {
 	a.Read(func(s *State) { key = s.SealKey })
 	return key
 }
+
+// sealKeySize is the size of the key that seals session tokens, in bytes.
+const sealKeySize = 32
 
 // sealer is AES-256-GCM under the account's key; a token's associated data is its access key ID.
 func sealer(key []byte) cipher.AEAD {

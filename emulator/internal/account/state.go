@@ -15,16 +15,16 @@ const stateVersion = 1
 const stateFile = "emulator.json"
 
 type stateDocument struct {
-	Version int    `json:"version"`
-	ID      string `json:"account"`
-	Region  string `json:"region"`
-	State   *State `json:"state"`
+	Version int             `json:"version"`
+	ID      string          `json:"account"`
+	Region  string          `json:"region"`
+	State   json.RawMessage `json:"state"` // read only when the version is ours
 }
 
 // load reads the state file, or starts anew when there is none.
 func (a *Account) load() error {
-	a.state = newState()
 	if a.Dir == "" {
+		a.state = newState()
 		return nil
 	}
 	if err := os.MkdirAll(a.Dir, 0o700); err != nil {
@@ -33,23 +33,25 @@ func (a *Account) load() error {
 	path := filepath.Join(a.Dir, stateFile)
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		a.dirty = true
+		a.state, a.dirty = newState(), true
 		return a.save()
 	}
 	if err != nil {
 		return err
 	}
-	doc := stateDocument{State: a.state}
-	if err := json.Unmarshal(raw, &doc); err != nil {
-		return fmt.Errorf("%s is damaged: remove it to start anew", path)
-	}
-	switch {
+	damaged := fmt.Errorf("%s is damaged: remove it to start anew", path)
+	var doc stateDocument
+	switch err := json.Unmarshal(raw, &doc); {
+	case err != nil:
+		return damaged
 	case doc.Version != stateVersion:
 		return fmt.Errorf("%s has version %d, this emulator reads version %d", path, doc.Version, stateVersion)
 	case doc.ID != a.ID || doc.Region != a.Region:
 		return fmt.Errorf("%s belongs to account %s in %s, not to %s in %s", path, doc.ID, doc.Region, a.ID, a.Region)
-	case doc.State == nil || len(doc.State.SealKey) != 32:
-		return fmt.Errorf("%s is damaged: remove it to start anew", path)
+	}
+	a.state = new(State)
+	if err := json.Unmarshal(doc.State, a.state); err != nil || !a.state.complete() {
+		return damaged
 	}
 	a.state.fill()
 	return nil
@@ -61,7 +63,11 @@ func (a *Account) save() (err error) {
 	if a.Dir == "" || !a.dirty {
 		return nil
 	}
-	raw, err := json.Marshal(stateDocument{stateVersion, a.ID, a.Region, a.state})
+	state, err := json.Marshal(a.state)
+	if err != nil {
+		return fmt.Errorf("save state: %w", err)
+	}
+	raw, err := json.Marshal(stateDocument{stateVersion, a.ID, a.Region, state})
 	if err != nil {
 		return fmt.Errorf("save state: %w", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/awsauth-go/awsauth/emulator/internal/sts"
+	"github.com/awsauth-go/awsauth/emulator/internal/account"
 	"github.com/awsauth-go/awsauth/internal/policy"
 )
 
@@ -71,13 +71,27 @@ func (a *attempt) checkDuration() error {
 
 // checkSize demands that tags and session policies fit into a session.
 func (a *attempt) checkSize() error {
-	if size := a.packedSize(); size > 100 {
-		return denied(a.unable(), fmt.Sprintf("session tags and policies take %d %% of what a session holds", size),
+	s := a.session()
+	if a.packed = s.PackedSize(); a.packed > 100 {
+		return denied(a.unable(), fmt.Sprintf("session tags and policies take %d %% of what a session holds", a.packed),
 			"map fewer attributes, or shorten the profile's session policy")
 	}
 	return nil
 }
 
-func (a *attempt) packedSize() int {
-	return sts.PackedPolicySize(a.assumption.SessionPolicy, a.assumption.ManagedPolicyARNs, a.assumption.Tags)
+// session is what is to be issued.
+func (a *attempt) session() account.Session {
+	var policies []string
+	if p := a.assumption.SessionPolicy; p != "" {
+		policies = []string{p}
+	}
+	return account.Session{
+		RoleName:        a.role.Name,
+		RoleID:          a.role.ID,
+		SessionName:     a.assumption.SessionName,
+		SourceIdentity:  a.assumption.SourceIdentity,
+		Tags:            a.assumption.Tags,
+		Policies:        policies,
+		ManagedPolicies: a.assumption.ManagedPolicyARNs,
+	}
 }

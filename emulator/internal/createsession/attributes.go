@@ -1,10 +1,10 @@
 package createsession
 
 import (
-	"bytes"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -60,7 +60,7 @@ func attributesOf(names []pkix.AttributeTypeAndValue) attributes {
 	return all
 }
 
-// alternative names as far as they can be mapped.
+// alternatives are the alternative names, as far as they can be mapped.
 type alternatives struct {
 	dns, uri []string
 	name     attributes // of the first directory name
@@ -107,7 +107,7 @@ func directoryName(c *x509.Certificate) []pkix.AttributeTypeAndValue {
 	return nil
 }
 
-// field answers the tags of one certificate field by the profile's specifiers.
+// mapped holds what the profile's specifiers make of a certificate.
 type mapped struct {
 	tags   map[string]string
 	failed map[string][]string // specifiers that do not make a valid tag, by field
@@ -163,15 +163,16 @@ func (m *mapped) putAlternative(specifier string, alt alternatives) {
 // mapAttributes makes the session tags of a certificate (User Guide, "Attribute mapping").
 func mapAttributes(c *x509.Certificate, mappings []account.AttributeMapping) mapped {
 	m := mapped{tags: map[string]string{}, failed: map[string][]string{}}
+	subject, issuer, alternatives := attributesOf(c.Subject.Names), attributesOf(c.Issuer.Names), alternativesOf(c)
 	for _, mapping := range mappings {
 		for _, specifier := range mapping.Specifiers {
 			switch mapping.Field {
 			case "x509Subject":
-				m.putName(mapping.Field, "", specifier, attributesOf(c.Subject.Names))
+				m.putName(mapping.Field, "", specifier, subject)
 			case "x509Issuer":
-				m.putName(mapping.Field, "", specifier, attributesOf(c.Issuer.Names))
+				m.putName(mapping.Field, "", specifier, issuer)
 			case "x509SAN":
-				m.putAlternative(specifier, alternativesOf(c))
+				m.putAlternative(specifier, alternatives)
 			}
 		}
 	}
@@ -223,6 +224,4 @@ func sourceIdentity(c *x509.Certificate) string {
 }
 
 // evenHex is the serial number in lower-case hexadecimal with an even number of digits.
-func evenHex(c *x509.Certificate) string {
-	return fmt.Sprintf("%x", bytes.TrimLeft(c.SerialNumber.Bytes(), "\x00"))
-}
+func evenHex(c *x509.Certificate) string { return hex.EncodeToString(c.SerialNumber.Bytes()) }

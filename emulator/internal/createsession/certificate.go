@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/awsauth-go/awsauth/sigv4x509"
 )
@@ -20,9 +19,6 @@ const (
 	badSignature = "Invalid signature"
 	revoked      = "Certificate revoked"
 )
-
-// maxChain is the number of certificates accepted in X-Amz-X509-Chain.
-const maxChain = 5
 
 // strong are the signature algorithms with SHA-256 or better.
 var strong = map[x509.SignatureAlgorithm]bool{
@@ -65,85 +61,6 @@ func usableKey(key any) bool {
 		return k.Curve == elliptic.P256() || k.Curve == elliptic.P384() || k.Curve == elliptic.P521()
 	}
 	return false
-}
-
-// checkPath looks for a path from the leaf to a certificate of the trust anchor; intermediates may come in any order.
-func (a *attempt) checkPath() error {
-	if n := len(a.signature.Chain); n > maxChain {
-		return denied(untrusted, fmt.Sprintf("X-Amz-X509-Chain has %d certificates, and at most %d are accepted", n, maxChain),
-			"send the intermediates between the certificate and the trust anchor, and nothing else")
-	}
-	switch {
-	case a.now.Before(a.leaf.NotBefore):
-		return denied(untrusted, "the certificate is not valid before "+day(a.leaf.NotBefore), "wait, or check the clock that issued it")
-	case a.now.After(a.leaf.NotAfter):
-		return denied(untrusted, "the certificate expired at "+day(a.leaf.NotAfter), "renew the certificate")
-	}
-	_, roots := a.anchor.Roots()
-	intermediates := x509.NewCertPool()
-	for _, c := range a.signature.Chain {
-		if !c.Equal(a.leaf) {
-			intermediates.AddCert(c)
-		}
-	}
-	paths, err := a.leaf.Verify(x509.VerifyOptions{
-		Roots:         roots,
-		Intermediates: intermediates,
-		CurrentTime:   a.now,
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-	})
-	if err != nil {
-		return denied(untrusted, "no path leads from the certificate to the trust anchor "+a.anchor.Name+": "+a.pathProblem(err),
-			"send the intermediates, or use the trust anchor of the certificate's CA")
-	}
-	for _, path := range paths {
-		if err = checkAuthorities(path); err == nil {
-			a.path = path
-			return nil
-		}
-	}
-	return denied(untrusted, err.Error(), "have the intermediate certificate issued anew")
-}
-
-func day(t interface{ Format(string) string }) string { return t.Format("2006-01-02 15:04:05 MST") }
-
-// pathProblem says why the path ends, as far as the certificates tell.
-func (a *attempt) pathProblem(err error) string {
-	invalid := x509.CertificateInvalidError{}
-	if errors.As(err, &invalid) {
-		return invalid.Error()
-	}
-	last := a.leaf
-	for range a.signature.Chain {
-		for _, c := range a.signature.Chain {
-			if bytes.Equal(c.RawSubject, last.RawIssuer) && !bytes.Equal(c.RawSubject, c.RawIssuer) {
-				last = c
-				break
-			}
-		}
-	}
-	roots, _ := a.anchor.Roots()
-	var subjects []string
-	for _, root := range roots {
-		if bytes.Equal(root.RawSubject, last.RawIssuer) {
-			return fmt.Sprintf("%q is signed by another key than the trust anchor's of the same name %q", last.Subject, root.Subject)
-		}
-		subjects = append(subjects, fmt.Sprintf("%q", root.Subject))
-	}
-	return fmt.Sprintf("%q is issued by %q, and the trust anchor holds %s", last.Subject, last.Issuer, strings.Join(subjects, ", "))
-}
-
-// checkAuthorities demands of the path's intermediates what Go's verification leaves open.
-func checkAuthorities(path []*x509.Certificate) error {
-	for _, c := range path[1 : len(path)-1] {
-		if c.KeyUsage&x509.KeyUsageCertSign == 0 {
-			return fmt.Errorf("the intermediate certificate %q has no keyUsage keyCertSign", c.Subject)
-		}
-		if !strong[c.SignatureAlgorithm] {
-			return fmt.Errorf("the intermediate certificate %q is signed with %s", c.Subject, c.SignatureAlgorithm)
-		}
-	}
-	return nil
 }
 
 func (a *attempt) checkSignature() error {

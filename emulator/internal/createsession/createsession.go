@@ -54,6 +54,7 @@ type attempt struct {
 	path    []*x509.Certificate // from the leaf to a certificate of the trust anchor
 
 	assumption Assumption
+	packed     int // per cent of a session's space
 }
 
 // Handle answers a POST to /sessions: a value for wire.JSON with status 201, or a *wire.Refusal.
@@ -100,19 +101,7 @@ func (a *attempt) assume(ctx context.Context) (account.Credentials, error) {
 	if a.Assume != nil {
 		return a.Assume(ctx, a.assumption)
 	}
-	var policies []string
-	if p := a.assumption.SessionPolicy; p != "" {
-		policies = []string{p}
-	}
-	return a.Account.Issue(account.Session{
-		RoleName:        a.role.Name,
-		RoleID:          a.role.ID,
-		SessionName:     a.assumption.SessionName,
-		SourceIdentity:  a.assumption.SourceIdentity,
-		Tags:            a.assumption.Tags,
-		Policies:        policies,
-		ManagedPolicies: a.assumption.ManagedPolicyARNs,
-	}, a.assumption.Duration), nil
+	return a.Account.Issue(a.session(), a.assumption.Duration), nil
 }
 
 // The shapes of the answer.
@@ -153,7 +142,7 @@ func (a *attempt) output(issued account.Credentials, subjectARN string) output {
 				SecretAccessKey: issued.SecretAccessKey,
 				SessionToken:    issued.SessionToken,
 			},
-			PackedPolicySize: a.packedSize(),
+			PackedPolicySize: a.packed,
 			RoleARN:          a.input.RoleARN,
 			SourceIdentity:   a.assumption.SourceIdentity,
 		}},

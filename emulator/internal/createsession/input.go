@@ -27,12 +27,38 @@ type input struct {
 // document is the body. Members that the service ignores are ignored here; durationSeconds may be a float, since Envoy
 // sends 3600.0.
 type document struct {
-	ProfileARN         string            `json:"profileArn"`
-	RoleARN            string            `json:"roleArn"`
-	TrustAnchorARN     string            `json:"trustAnchorArn"`
-	DurationSeconds    *float64          `json:"durationSeconds"`
-	RoleSessionName    *string           `json:"roleSessionName"`
-	InstanceProperties map[string]string `json:"instanceProperties"`
+	profileARN, roleARN, trustAnchorARN string
+	durationSeconds                     *float64
+	roleSessionName                     *string
+	instanceProperties                  map[string]string
+}
+
+// parseDocument reads the body, which may be empty. Names count as they are written: encoding/json would take
+// DURATIONSECONDS too.
+func parseDocument(body []byte) (d document, err error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return d, nil
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		return d, invalid("the body is not a JSON object", "", "send the parameters as one JSON object, or in the query")
+	}
+	for _, m := range []struct {
+		name string
+		to   any
+	}{
+		{"profileArn", &d.profileARN},
+		{"roleArn", &d.roleARN},
+		{"trustAnchorArn", &d.trustAnchorARN},
+		{"durationSeconds", &d.durationSeconds},
+		{"roleSessionName", &d.roleSessionName},
+		{"instanceProperties", &d.instanceProperties},
+	} {
+		if raw, sent := members[m.name]; sent && json.Unmarshal(raw, m.to) != nil {
+			return d, invalid("the body's "+m.name+" is of the wrong type", "", "send "+m.name+" as its type demands")
+		}
+	}
+	return d, nil
 }
 
 // The limits of a session's duration.
@@ -76,15 +102,9 @@ func signatureRefusal(err error) error {
 }
 
 func (a *attempt) parseInput(r *http.Request, body []byte) error {
-	var d document
-	if len(bytes.TrimSpace(body)) > 0 {
-		if err := json.Unmarshal(body, &d); err != nil {
-			wrong := new(json.UnmarshalTypeError)
-			if errors.As(err, &wrong) && wrong.Field != "" {
-				return invalid("the body's "+wrong.Field+" is of the wrong type", "", "send "+wrong.Field+" as its type demands")
-			}
-			return invalid("the body is not a JSON object", "", "send the parameters as one JSON object, or in the query")
-		}
+	d, err := parseDocument(body)
+	if err != nil {
+		return err
 	}
 	query := r.URL.Query()
 	for _, p := range []struct {
@@ -92,9 +112,9 @@ func (a *attempt) parseInput(r *http.Request, body []byte) error {
 		inBody string
 		to     *string
 	}{
-		{"profileArn", d.ProfileARN, &a.input.ProfileARN},
-		{"roleArn", d.RoleARN, &a.input.RoleARN},
-		{"trustAnchorArn", d.TrustAnchorARN, &a.input.TrustAnchorARN},
+		{"profileArn", d.profileARN, &a.input.ProfileARN},
+		{"roleArn", d.roleARN, &a.input.RoleARN},
+		{"trustAnchorArn", d.trustAnchorARN, &a.input.TrustAnchorARN},
 	} {
 		value, err := onePlace(p.name, query[p.name], p.inBody)
 		if err != nil {
@@ -112,8 +132,10 @@ func onePlace(name string, inQuery []string, inBody string) (string, error) {
 		value = inQuery[0]
 	}
 	switch {
-	case len(inQuery) > 1 || inBody != "" && value != inBody:
-		return "", invalid(name+" is given more than once, with different values", "", "give "+name+" once")
+	case len(inQuery) > 1:
+		return "", invalid(name+" is given more than once in the query", "", "give "+name+" once")
+	case inBody != "" && value != inBody:
+		return "", invalid(name+" in the query is another than in the body", "", "give "+name+" once")
 	case value == "":
 		return "", invalid("1 validation error detected: Value at '"+name+"' failed to satisfy constraint: Member must not be null",
 			"", "give "+name+" in the query or the body")
@@ -125,8 +147,8 @@ func onePlace(name string, inQuery []string, inBody string) (string, error) {
 }
 
 func (a *attempt) parseOptions(d document) error {
-	if d.DurationSeconds != nil {
-		n := *d.DurationSeconds
+	if d.durationSeconds != nil {
+		n := *d.durationSeconds
 		const remedy = "ask for 900 to 43200 seconds"
 		shown := strconv.FormatFloat(n, 'f', -1, 64)
 		switch {
@@ -139,8 +161,8 @@ func (a *attempt) parseOptions(d document) error {
 		}
 		a.input.Duration = time.Duration(n) * time.Second
 	}
-	if d.RoleSessionName != nil {
-		name := *d.RoleSessionName
+	if d.roleSessionName != nil {
+		name := *d.roleSessionName
 		const remedy = "use 2 to 64 letters, digits and _+=,.@-"
 		switch {
 		case len(name) < 2:
@@ -153,12 +175,12 @@ func (a *attempt) parseOptions(d document) error {
 		a.input.SessionName = name
 	}
 	bad := func(s string) bool { n := utf8.RuneCountInString(s); return n < 1 || n > 200 }
-	for key, value := range d.InstanceProperties {
-		if bad(key) || bad(value) || len(d.InstanceProperties) > 50 {
+	for key, value := range d.instanceProperties {
+		if bad(key) || bad(value) || len(d.instanceProperties) > 50 {
 			return invalid("instanceProperties has more than 50 entries, or a key or value that does not have 1 to 200 characters",
 				"", "send fewer or shorter properties")
 		}
 	}
-	a.input.InstanceProperties = d.InstanceProperties
+	a.input.InstanceProperties = d.instanceProperties
 	return nil
 }

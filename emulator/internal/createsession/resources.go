@@ -19,7 +19,7 @@ func (a *attempt) checkTime() error {
 			when = "in the future"
 		}
 		return denied("Signature expired", fmt.Sprintf("the request was signed %s: %s, and it is %s",
-			when, day(s.SignedAt.UTC()), day(a.now.UTC())), "set the clock right, and sign each attempt anew")
+			when, at(s.SignedAt), at(a.now)), "set the clock right, and sign each attempt anew")
 	}
 	if s.Region != a.Account.Region {
 		return denied(badSignature, fmt.Sprintf("the request is signed for region %s, and this is %s", s.Region, a.Account.Region),

@@ -2,6 +2,8 @@ package createsession
 
 import (
 	"crypto/sha256"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
 	"maps"
@@ -19,7 +21,7 @@ func (a *attempt) remember(failed bool) (arn string) {
 	if a.path == nil {
 		return ""
 	}
-	subject := a.leaf.Subject.String()
+	subject := nameOf(a.leaf.RawSubject)
 	id := subjectID(subject)
 	now := a.now.UTC()
 	a.Account.Touch(func(s *account.State) {
@@ -39,6 +41,15 @@ func (a *attempt) remember(failed bool) (arn string) {
 	return arn
 }
 
+// nameOf writes a name in DER as RFC 2253 has it, with every attribute: two subjects that differ do not become one.
+func nameOf(der []byte) string {
+	var name pkix.RDNSequence
+	if _, err := asn1.Unmarshal(der, &name); err != nil {
+		return fmt.Sprintf("#%x", der) // RFC 2253 section 2.4: what has no other form
+	}
+	return name.String()
+}
+
 // subjectID is the same for the same name, so that a subject is found without a search.
 func subjectID(subject string) string {
 	h := sha256.Sum256([]byte("subject\x00" + subject))
@@ -48,20 +59,18 @@ func subjectID(subject string) string {
 }
 
 func (a *attempt) seen(old []account.SeenCertificate, failed bool) []account.SeenCertificate {
-	serial, issuer := a.leaf.SerialNumber.String(), a.leaf.Issuer.String()
-	kept := slices.Clone(old)
-	i := slices.IndexFunc(kept, func(c account.SeenCertificate) bool { return c.SerialNumber == serial && c.Issuer == issuer })
-	if i < 0 {
-		i = len(kept)
-		kept = append(kept, account.SeenCertificate{
-			SerialNumber: serial,
-			Issuer:       issuer,
-			Certificate:  string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.leaf.Raw})),
-			Enabled:      true,
-		})
-	}
-	kept[i].SeenAt, kept[i].Failed = a.now.UTC(), failed
-	return newest(kept)
+	serial, issuer := a.leaf.SerialNumber.String(), nameOf(a.leaf.RawIssuer)
+	kept := slices.DeleteFunc(slices.Clone(old), func(c account.SeenCertificate) bool {
+		return c.SerialNumber == serial && c.Issuer == issuer
+	})
+	return newest(append(kept, account.SeenCertificate{
+		SerialNumber: serial,
+		Issuer:       issuer,
+		Certificate:  string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.leaf.Raw})),
+		SeenAt:       a.now.UTC(),
+		Enabled:      true,
+		Failed:       failed,
+	}))
 }
 
 func (a *attempt) properties(old []account.InstanceProperties, failed bool) []account.InstanceProperties {
@@ -75,7 +84,7 @@ func (a *attempt) properties(old []account.InstanceProperties, failed bool) []ac
 	return newest(append(kept, account.InstanceProperties{Properties: given, SeenAt: a.now.UTC(), Failed: failed}))
 }
 
-// newest drops the first of a list that has grown too long.
+// newest drops the longest unseen of a list that has grown too long.
 func newest[T any](all []T) []T {
 	if len(all) > maxSeen {
 		return all[len(all)-maxSeen:]

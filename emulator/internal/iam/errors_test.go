@@ -369,30 +369,39 @@ func TestPermissionMayDependOnPathTagsAndPolicy(t *testing.T) {
 		name, policy, code string
 		do                 func(context.Context, *world, *iam.Client) error
 	}{
-		{"a path that is allowed", querytest.Policy("Allow", "iam:CreateUser", "arn:aws:iam::123456789012:user/team/*"), "",
+		{
+			"a path that is allowed", querytest.Policy("Allow", "iam:CreateUser", "arn:aws:iam::123456789012:user/team/*"), "",
 			func(ctx context.Context, _ *world, c *iam.Client) error {
 				_, err := c.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("new"), Path: aws.String("/team/")})
 				return err
-			}},
-		{"a path that is not allowed", querytest.Policy("Allow", "iam:CreateUser", "arn:aws:iam::123456789012:user/team/*"), "AccessDenied",
+			},
+		},
+		{
+			"a path that is not allowed", querytest.Policy("Allow", "iam:CreateUser", "arn:aws:iam::123456789012:user/team/*"), "AccessDenied",
 			func(ctx context.Context, _ *world, c *iam.Client) error {
 				_, err := c.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("new")})
 				return err
-			}},
-		{"a managed policy that may not be attached", strings.Replace(querytest.Policy("Allow", "iam:AttachUserPolicy", "*"), `"Resource"`,
-			`"Condition":{"ArnEquals":{"iam:PolicyARN":"arn:aws:iam::aws:policy/AmazonS3FullAccess"}},"Resource"`, 1), "AccessDenied",
+			},
+		},
+		{
+			"a managed policy that may not be attached", strings.Replace(querytest.Policy("Allow", "iam:AttachUserPolicy", "*"), `"Resource"`,
+				`"Condition":{"ArnEquals":{"iam:PolicyARN":"arn:aws:iam::aws:policy/AmazonS3FullAccess"}},"Resource"`, 1), "AccessDenied",
 			func(ctx context.Context, _ *world, c *iam.Client) error {
 				_, err := c.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: aws.String("bob"), PolicyArn: aws.String(querytest.Admin)})
 				return err
-			}},
-		{"a role with another tag", strings.Replace(querytest.Policy("Allow", "iam:DeleteRole", "*"), `"Resource"`,
-			`"Condition":{"StringEquals":{"aws:ResourceTag/team":"blue"}},"Resource"`, 1), "AccessDenied",
+			},
+		},
+		{
+			"a role with another tag", strings.Replace(querytest.Policy("Allow", "iam:DeleteRole", "*"), `"Resource"`,
+				`"Condition":{"StringEquals":{"aws:ResourceTag/team":"blue"}},"Resource"`, 1), "AccessDenied",
 			func(ctx context.Context, _ *world, c *iam.Client) error {
 				_, err := c.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: aws.String("backup")})
 				return err
-			}},
-		{"a role with the tag", strings.Replace(querytest.Policy("Allow", "iam:DeleteRole", "*"), `"Resource"`,
-			`"Condition":{"StringEquals":{"aws:ResourceTag/team":"blue"}},"Resource"`, 1), "",
+			},
+		},
+		{
+			"a role with the tag", strings.Replace(querytest.Policy("Allow", "iam:DeleteRole", "*"), `"Resource"`,
+				`"Condition":{"StringEquals":{"aws:ResourceTag/team":"blue"}},"Resource"`, 1), "",
 			func(ctx context.Context, w *world, c *iam.Client) error {
 				tag := types.Tag{Key: aws.String("team"), Value: aws.String("blue")}
 				if _, err := w.TagRole(ctx, &iam.TagRoleInput{RoleName: aws.String("backup"), Tags: []types.Tag{tag}}); err != nil {
@@ -400,7 +409,8 @@ func TestPermissionMayDependOnPathTagsAndPolicy(t *testing.T) {
 				}
 				_, err := c.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: aws.String("backup")})
 				return err
-			}},
+			},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -31,16 +31,8 @@ func assumeRole(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := CheckDuration(in.duration, role, r.call.Caller.Role != nil); err != nil {
+	if err := checkDuration(in.duration, role, r.call.Caller.Role != nil); err != nil {
 		return nil, err
-	}
-	size := PackedPolicySize(in.policy, in.managed, in.allTags())
-	if size > 100 {
-		return nil, &wire.Refusal{
-			Status: 400, Code: "PackedPolicyTooLarge",
-			Message: "Packed size of session policies and tags consumes " + strconv.Itoa(size) + "% of allotted space.",
-			Remedy:  "pass fewer tags or a shorter policy",
-		}
 	}
 	session := account.Session{
 		RoleName: role.Name, RoleID: role.ID, SessionName: in.sessionName,
@@ -51,6 +43,14 @@ func assumeRole(r *request) (any, error) {
 	}
 	if in.policy != "" {
 		session.Policies = []string{in.policy}
+	}
+	size := session.PackedSize()
+	if size > 100 {
+		return nil, &wire.Refusal{
+			Status: 400, Code: "PackedPolicyTooLarge",
+			Message: "Packed size of session policies and tags consumes " + strconv.Itoa(size) + "% of allotted space.",
+			Remedy:  "pass fewer tags or a shorter policy",
+		}
 	}
 	return assumedRole{
 		Credentials: issued(r.account.Issue(session, in.duration)),

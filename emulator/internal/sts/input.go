@@ -42,17 +42,17 @@ type assumption struct {
 
 // readAssumption reads the parameters of AssumeRole and checks what can be checked without looking at the role.
 func readAssumption(r *request) (*assumption, error) {
-	name := SessionName
+	name := sessionName
 	name.Required = true
 	in := &assumption{
 		roleARN:        r.String("RoleArn", arn),
 		sessionName:    r.String("RoleSessionName", name),
 		externalID:     r.String("ExternalId", externalID),
-		duration:       time.Duration(r.Int("DurationSeconds", Duration)) * time.Second,
+		duration:       time.Duration(r.Int("DurationSeconds", durationSeconds)) * time.Second,
 		policy:         r.String("Policy", document),
 		managed:        r.Structs("PolicyArns", "arn", maxPolicyARNs, arn),
 		transitiveTags: r.Strings("TransitiveTagKeys", maxTags, query.TagKey),
-		sourceIdentity: r.String("SourceIdentity", SessionName),
+		sourceIdentity: r.String("SourceIdentity", sessionName),
 	}
 	tags := r.Tags("Tags")
 	if err := r.Err(); err != nil {

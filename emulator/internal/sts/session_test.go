@@ -13,7 +13,6 @@ import (
 
 	"github.com/awsauth-go/awsauth/emulator/internal/account"
 	"github.com/awsauth-go/awsauth/emulator/internal/query/querytest"
-	emulated "github.com/awsauth-go/awsauth/emulator/internal/sts"
 )
 
 // chain makes alice, the role first that she may assume, and the role second that sessions of first may assume.
@@ -49,33 +48,57 @@ func TestChainedSessions(t *testing.T) {
 	}{
 		{name: "a role trusts another role", trust: querytest.Trust(firstRole, assumeAs, "")},
 		{name: "a role trusts a session", trust: querytest.Trust(firstSession, assumeAs, "")},
-		{name: "a role trusts another session", trust: querytest.Trust(firstSession+"2", assumeAs, ""),
-			code: "AccessDenied", message: denied(assume)},
-		{name: "a role that trusts the user does not trust the session", trust: querytest.Trust(alice, assumeAs, ""),
-			code: "AccessDenied", message: denied(assume)},
-		{name: "inherited tags need sts:TagSession", trust: querytest.Trust(firstRole, "sts:AssumeRole,sts:SetSourceIdentity", ""),
-			code: "AccessDenied", message: denied("sts:TagSession")},
-		{name: "an inherited source identity needs sts:SetSourceIdentity", trust: querytest.Trust(firstRole, "sts:AssumeRole,sts:TagSession", ""),
-			code: "AccessDenied", message: denied("sts:SetSourceIdentity")},
-		{name: "the transitive tag is a principal tag of the caller",
-			trust: querytest.Trust(firstRole, assumeAs, `{"StringEquals":{"aws:PrincipalTag/team":"blue","aws:PrincipalTag/cost":"1"}}`)},
-		{name: "the transitive tag is handed down, the other is not",
-			trust: querytest.Trust(firstRole, assumeAs, `{"StringEquals":{"aws:RequestTag/team":"blue"},"Null":{"aws:RequestTag/cost":"true"}}`)},
-		{name: "an hour succeeds", trust: querytest.Trust(firstRole, assumeAs, ""),
-			change: func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(3600) }},
-		{name: "more than an hour", trust: querytest.Trust(firstRole, assumeAs, ""),
+		{
+			name: "a role trusts another session", trust: querytest.Trust(firstSession+"2", assumeAs, ""),
+			code: "AccessDenied", message: denied(assume),
+		},
+		{
+			name: "a role that trusts the user does not trust the session", trust: querytest.Trust(alice, assumeAs, ""),
+			code: "AccessDenied", message: denied(assume),
+		},
+		{
+			name: "inherited tags need sts:TagSession", trust: querytest.Trust(firstRole, "sts:AssumeRole,sts:SetSourceIdentity", ""),
+			code: "AccessDenied", message: denied("sts:TagSession"),
+		},
+		{
+			name: "an inherited source identity needs sts:SetSourceIdentity", trust: querytest.Trust(firstRole, "sts:AssumeRole,sts:TagSession", ""),
+			code: "AccessDenied", message: denied("sts:SetSourceIdentity"),
+		},
+		{
+			name:  "the transitive tag is a principal tag of the caller",
+			trust: querytest.Trust(firstRole, assumeAs, `{"StringEquals":{"aws:PrincipalTag/team":"blue","aws:PrincipalTag/cost":"1"}}`),
+		},
+		{
+			name:  "the transitive tag is handed down, the other is not",
+			trust: querytest.Trust(firstRole, assumeAs, `{"StringEquals":{"aws:RequestTag/team":"blue"},"Null":{"aws:RequestTag/cost":"true"}}`),
+		},
+		{
+			name: "an hour succeeds", trust: querytest.Trust(firstRole, assumeAs, ""),
+			change: func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(3600) },
+		},
+		{
+			name: "more than an hour", trust: querytest.Trust(firstRole, assumeAs, ""),
 			change: func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(3601) },
-			code:   "ValidationError", message: "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."},
-		{name: "a transitive tag cannot be changed", trust: querytest.Trust(firstRole, assumeAs, ""),
+			code:   "ValidationError", message: "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
+		},
+		{
+			name: "a transitive tag cannot be changed", trust: querytest.Trust(firstRole, assumeAs, ""),
 			change: func(in *sts.AssumeRoleInput) { in.Tags = []types.Tag{tag("Team", "red")} },
-			code:   "InvalidParameterValue", message: "One of the specified tag keys can't be set because it conflicts with a transitive tag key from the calling session."},
-		{name: "a tag that is not transitive can be set anew", trust: querytest.Trust(firstRole, assumeAs, ""),
-			change: func(in *sts.AssumeRoleInput) { in.Tags = []types.Tag{tag("cost", "2")} }},
-		{name: "the source identity may be repeated", trust: querytest.Trust(firstRole, assumeAs, ""),
-			change: func(in *sts.AssumeRoleInput) { in.SourceIdentity = aws.String("host") }},
-		{name: "the source identity cannot be changed", trust: querytest.Trust(firstRole, assumeAs, ""),
+			code:   "InvalidParameterValue", message: "One of the specified tag keys can't be set because it conflicts with a transitive tag key from the calling session.",
+		},
+		{
+			name: "a tag that is not transitive can be set anew", trust: querytest.Trust(firstRole, assumeAs, ""),
+			change: func(in *sts.AssumeRoleInput) { in.Tags = []types.Tag{tag("cost", "2")} },
+		},
+		{
+			name: "the source identity may be repeated", trust: querytest.Trust(firstRole, assumeAs, ""),
+			change: func(in *sts.AssumeRoleInput) { in.SourceIdentity = aws.String("host") },
+		},
+		{
+			name: "the source identity cannot be changed", trust: querytest.Trust(firstRole, assumeAs, ""),
 			change: func(in *sts.AssumeRoleInput) { in.SourceIdentity = aws.String("other") },
-			code:   "AccessDenied", message: "The source identity of the calling session cannot be changed."},
+			code:   "AccessDenied", message: "The source identity of the calling session cannot be changed.",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -116,18 +139,28 @@ func TestASessionPolicyRestrictsWhatTheSessionMayDo(t *testing.T) {
 		assuming string // code of assuming a role that trusts the session's role
 	}{
 		{name: "without one the role's policies decide"},
-		{name: "what it does not allow is refused", policy: aws.String(querytest.Policy("Allow", "iam:GetUser", "*")),
-			role: "AccessDenied", assuming: "AccessDenied"},
-		{name: "it limits resources", policy: aws.String(querytest.Policy("Allow", "iam:*", "arn:aws:iam::123456789012:role/backup")),
-			user: "AccessDenied", assuming: "AccessDenied"},
+		{
+			name: "what it does not allow is refused", policy: aws.String(querytest.Policy("Allow", "iam:GetUser", "*")),
+			role: "AccessDenied", assuming: "AccessDenied",
+		},
+		{
+			name: "it limits resources", policy: aws.String(querytest.Policy("Allow", "iam:*", "arn:aws:iam::123456789012:role/backup")),
+			user: "AccessDenied", assuming: "AccessDenied",
+		},
 		{name: "its denial wins", policy: aws.String(querytest.Policy("Deny", "iam:*", "*")), user: "AccessDenied", role: "AccessDenied", assuming: "AccessDenied"},
 		{name: "a managed one that allows everything", managed: []string{querytest.Admin}},
-		{name: "a managed one that allows another service", managed: []string{"arn:aws:iam::aws:policy/AmazonS3FullAccess"},
-			user: "AccessDenied", role: "AccessDenied", assuming: "AccessDenied"},
-		{name: "one of two is enough", policy: aws.String(querytest.Policy("Allow", "iam:*", "*")),
-			managed: []string{"arn:aws:iam::aws:policy/AmazonS3FullAccess"}, assuming: "AccessDenied"},
-		{name: "it may allow what a trust policy grants", policy: aws.String(querytest.Policy("Allow", "sts:AssumeRole", "*")),
-			user: "AccessDenied", role: "AccessDenied"},
+		{
+			name: "a managed one that allows another service", managed: []string{"arn:aws:iam::aws:policy/AmazonS3FullAccess"},
+			user: "AccessDenied", role: "AccessDenied", assuming: "AccessDenied",
+		},
+		{
+			name: "one of two is enough", policy: aws.String(querytest.Policy("Allow", "iam:*", "*")),
+			managed: []string{"arn:aws:iam::aws:policy/AmazonS3FullAccess"}, assuming: "AccessDenied",
+		},
+		{
+			name: "it may allow what a trust policy grants", policy: aws.String(querytest.Policy("Allow", "sts:AssumeRole", "*")),
+			user: "AccessDenied", role: "AccessDenied",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -292,26 +325,6 @@ func TestCallersDoNotMixWhenConcurrent(t *testing.T) {
 	group.Wait()
 }
 
-func TestPackedPolicySize(t *testing.T) {
-	if got := emulated.PackedPolicySize("", nil, nil); got != 0 {
-		t.Errorf("got %d for nothing, want 0", got)
-	}
-	small := emulated.PackedPolicySize("", nil, map[string]string{"team": "blue"})
-	more := emulated.PackedPolicySize(querytest.Policy("Allow", "s3:GetObject", "*"), []string{querytest.Admin}, map[string]string{"team": "blue"})
-	if small < 1 || more <= small || more > 100 {
-		t.Errorf("got %d for a tag and %d with policies, want more for more", small, more)
-	}
-}
-
-func TestCheckSessionName(t *testing.T) {
-	if err := emulated.CheckSessionName("nightly"); err != nil {
-		t.Errorf("got error %v, want none", err)
-	}
-	if err := emulated.CheckSessionName("night/ly"); err == nil {
-		t.Error("a session name with a slash was taken")
-	}
-}
-
 func TestRequestsThatNoSDKSends(t *testing.T) {
 	s := querytest.New(t)
 	user := s.User(t, "alice")
@@ -328,10 +341,14 @@ func TestRequestsThatNoSDKSends(t *testing.T) {
 		{"nothing that is required", "Action=AssumeRole" + v, 400, "ValidationError", "2 validation errors detected: " +
 			"Value null at 'roleArn' failed to satisfy constraint: Member must not be null; " +
 			"Value null at 'roleSessionName' failed to satisfy constraint: Member must not be null"},
-		{"a duration that is no number", "Action=GetSessionToken&DurationSeconds=1h" + v, 400, "ValidationError",
-			one("Value at 'durationSeconds' failed to satisfy constraint: Member must be an integer")},
-		{"tags numbered from nought", "Action=AssumeRole&RoleArn=" + backupARN + "&RoleSessionName=ab&Tags.member.0.Key=a&Tags.member.0.Value=b" + v,
-			400, "ValidationError", one("Value at 'tags' failed to satisfy constraint: Members must be numbered from 1")},
+		{
+			"a duration that is no number", "Action=GetSessionToken&DurationSeconds=1h" + v, 400, "ValidationError",
+			one("Value at 'durationSeconds' failed to satisfy constraint: Member must be an integer"),
+		},
+		{
+			"tags numbered from nought", "Action=AssumeRole&RoleArn=" + backupARN + "&RoleSessionName=ab&Tags.member.0.Key=a&Tags.member.0.Value=b" + v,
+			400, "ValidationError", one("Value at 'tags' failed to satisfy constraint: Members must be numbered from 1"),
+		},
 		{"a form of its own order", "Version=2011-06-15&x=y&Action=GetCallerIdentity", 200, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

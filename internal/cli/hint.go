@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/awsauth-go/awsauth"
+	"github.com/awsauth-go/awsauth/identity"
+	"github.com/awsauth-go/awsauth/internal/config"
+	"github.com/awsauth-go/awsauth/internal/secret"
+)
+
+// referenceHint says what to do about a reference that cannot be read.
+func referenceHint(err error) string {
+	if text := knownHint(err); text != "" {
+		return text
+	}
+	return "a secret is named by " + secret.References
+}
+
+// hint chooses what to do about an error.
+func hint(c *cobra.Command, err error) string {
+	var (
+		usage     usageError
+		parameter *awsauth.ParameterError
+		hinter    interface{ Hint() string }
+	)
+	if errors.As(err, &hinter) && hinter.Hint() != "" {
+		return hinter.Hint()
+	}
+	if errors.As(err, &usage) || errors.As(err, &parameter) {
+		return c.CommandPath() + " --help"
+	}
+	return knownHint(err)
+}
+
+// knownHint looks an error up among the hints.
+func knownHint(err error) string {
+	for _, h := range hints {
+		if errors.Is(err, h.cause) {
+			return h.text
+		}
+	}
+	return ""
+}
+
+// hints are what to do about the errors that say no more than what is wrong.
+var hints = []struct {
+	cause error
+	text  string
+}{
+	{identity.ErrPasswordRequired, "--password file:PATH or env:NAME, or run it on a terminal to be asked"},
+	{identity.ErrWrongPassword, "check the password, and that it belongs to this file"},
+	{identity.ErrNoStore, "--certificate file:leaf.pem?key=leaf.key or file:client.p12"},
+	{identity.ErrURI, "--certificate file:leaf.pem?key=leaf.key&chain=intermediates.pem or file:client.p12"},
+	{identity.ErrKeyMismatch, "give the private key that was made with this certificate's request"},
+	{identity.ErrNoPrivateKey, "name its file: --certificate 'file:leaf.pem?key=leaf.key'"},
+	{identity.ErrNoCertificate, "give the end-entity certificate itself, in PEM, DER or PKCS#12"},
+	{identity.ErrExpired, "renew the certificate; if it is not old, check this host's clock"},
+	{identity.ErrNotYetValid, "wait, or check this host's clock"},
+	{identity.ErrCertificateAuthority, "use an end-entity certificate that this CA has issued"},
+	{identity.ErrKeyUsage, "have the certificate issued anew with key usage digitalSignature"},
+	{identity.ErrWeakSignature, "have the certificate issued anew, signed with SHA-256 or stronger"},
+	{identity.ErrVersion, "have the certificate issued anew as X.509 version 3"},
+	{identity.ErrEmptySubject, "have the certificate issued anew with a subject, such as CN=NAME"},
+	{identity.ErrUnsupportedKey, "use RSA of 2048 to 8192 bits, or ECDSA on P-256, P-384 or P-521"},
+	{identity.ErrChain, "give the certificates between the leaf and the trust anchor, and no others"},
+	{identity.ErrAmbiguous, "give one certificate and its key in files of their own"},
+	{identity.ErrDamaged, "copy or export the file again"},
+	{identity.ErrTooLarge, "give the certificate, its chain and its key, and nothing else"},
+	{identity.ErrTooCostly, "export it again with fewer iterations, as OpenSSL's 2048"},
+	{identity.ErrNotRegularFile, "give the file itself, or a link to it"},
+	{config.ErrCABundle, "name a file of CA certificates in PEM, or unset it"},
+	{secret.ErrMode, "a secret's file is for its owner alone"},
+	{fs.ErrNotExist, "check the path; a relative one begins at the working directory"},
+	{fs.ErrPermission, "run it as a user who may read the file"},
+	{secret.ErrReference, "a secret is never an argument: it is named by " + secret.References},
+}

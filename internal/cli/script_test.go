@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/awsauth-go/awsauth/internal/pki"
+)
+
+// TestMain makes the test binary the command itself, where scripts call it by its name.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"awsauth": func() { os.Exit(Main()) }})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup:               setupScript,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"run":      cmdRun,
+			"emulator": cmdEmulator,
+			"keep":     cmdKeep,
+			"stop":     cmdStop,
+			"ca":       cmdCA,
+			"empty":    cmdEmpty,
+		},
+	})
+}
+
+// setupScript gives each script a home and a directory for temporary files, both empty.
+func setupScript(env *testscript.Env) error {
+	env.Values[runningKey] = map[string]*running{}
+	for variable, dir := range map[string]string{"HOME": "home", "TMPDIR": "tmp"} {
+		path := filepath.Join(env.WorkDir, dir)
+		if err := os.Mkdir(path, 0o700); err != nil {
+			return err
+		}
+		env.Setenv(variable, path)
+	}
+	return nil
+}
+
+// cmdRun is "run CODE ARGS…": it runs awsauth, which must end with the code. A failure writes nothing to
+// standard output and something to standard error; success writes nothing there.
+func cmdRun(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: run CODE ARGS…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got, failed := 0, new(exec.ExitError)
+	if err := ts.Exec("awsauth", args[1:]...); errors.As(err, &failed) {
+		got = failed.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+	if out := ts.ReadFile("stdout"); want != 0 && out != "" {
+		ts.Fatalf("it failed and wrote %d bytes to standard output", len(out))
+	}
+	if text := ts.ReadFile("stderr"); (text == "") != (want == 0) {
+		ts.Fatalf("exit code %d and %d bytes on standard error", want, len(text))
+	}
+}
+
+// running is a command in the background.
+type running struct {
+	command *exec.Cmd
+	stdout  io.Reader
+	log     string // path of its standard error
+}
+
+const runningKey = "running"
+
+func background(ts *testscript.TestScript, name string, args ...string) *running {
+	all := ts.Value(runningKey).(map[string]*running)
+	if all[name] != nil {
+		ts.Fatalf("%s runs already", name)
+	}
+	r := &running{command: exec.Command("awsauth", args...), log: ts.MkAbs(name + ".log")}
+	r.command.Dir = ts.Getenv("WORK")
+	r.command.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "TMPDIR="+ts.Getenv("TMPDIR"),
+		"UPSTREAM_SECRET="+ts.Getenv("UPSTREAM_SECRET"))
+	log, err := os.Create(r.log)
+	ts.Check(err)
+	r.command.Stderr = log
+	r.stdout, err = r.command.StdoutPipe()
+	ts.Check(err)
+	ts.Check(r.command.Start())
+	ts.Check(log.Close())
+	all[name] = r
+	ts.Defer(func() {
+		if all[name] == r {
+			_ = r.command.Process.Kill()
+			_ = r.command.Wait()
+		}
+	})
+	return r
+}
+
+// cmdEmulator is "emulator NAME FLAGS…": it starts an emulator and sets what it announces as variables that begin with
+// the name: ENDPOINT, REGION, ROLE_ARN, PROFILE_ARN, ANCHOR_ARN, CERTIFICATE, KEY, ADMIN_ID, ADMIN_SECRET. SESSION is all
+// that get session needs. A name of "-" is none.
+func cmdEmulator(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: emulator NAME FLAGS…")
+	}
+	prefix := args[0] + "_"
+	if args[0] == "-" {
+		prefix = ""
+	}
+	r := background(ts, args[0], append([]string{"emulator", "--json", "--listen", "127.0.0.1:0"}, args[1:]...)...)
+	line, err := bufio.NewReader(r.stdout).ReadBytes('\n')
+	if err != nil {
+		ts.Fatalf("emulator: %v\n%s", err, ts.ReadFile(r.log))
+	}
+	var announced ready
+	ts.Check(json.Unmarshal(line, &announced))
+	set := func(name, value string) { ts.Setenv(prefix+name, value) }
+	set("ENDPOINT", announced.Endpoint)
+	set("REGION", announced.Region)
+	set("ROLE_ARN", announced.RoleARN)
+	set("PROFILE_ARN", announced.ProfileARN)
+	set("ANCHOR_ARN", announced.TrustAnchorARN)
+	set("ADMIN_ID", announced.Administrator.AccessKeyID)
+	set("ADMIN_SECRET", announced.Administrator.SecretAccessKey)
+	if announced.Identity != nil {
+		set("CERTIFICATE", announced.Identity.Certificate)
+		set("KEY", announced.Identity.PrivateKey)
+		set("URI", announced.Identity.URI)
+	}
+	if announced.Created != nil {
+		for name, user := range announced.Created.Users {
+			set("USER_"+name+"_ID", user.AccessKeyID)
+			set("USER_"+name+"_SECRET", user.SecretAccessKey)
+		}
+		for name, arn := range announced.Created.Roles {
+			set("ROLE_"+name, arn)
+		}
+		for name, arn := range announced.Created.Profiles {
+			set("PROFILE_"+name, arn)
+		}
+		for name, arn := range announced.Created.TrustAnchors {
+			set("ANCHOR_"+name, arn)
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".json"), line, 0o600))
+}
+
+// cmdKeep is "keep NAME FLAGS…": it starts awsauth demo --keep, waits until it can be tried, and writes what it has said
+// to NAME.txt.
+func cmdKeep(ts *testscript.TestScript, _ bool, args []string) {
+	r := background(ts, args[0], append([]string{"demo", "--keep"}, args[1:]...)...)
+	var text strings.Builder
+	for lines := bufio.NewScanner(r.stdout); lines.Scan(); {
+		fmt.Fprintln(&text, lines.Text())
+		if strings.Contains(lines.Text(), "aws rolesanywhere list-profiles") {
+			break
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".txt"), []byte(text.String()), 0o600))
+}
+
+// cmdStop is "stop NAME": Ctrl-C, on which the command must end with exit code 0. What it wrote to standard error is in
+// NAME.log.
+func cmdStop(ts *testscript.TestScript, _ bool, args []string) {
+	all := ts.Value(runningKey).(map[string]*running)
+	r := all[args[0]]
+	if r == nil {
+		ts.Fatalf("%s does not run", args[0])
+	}
+	delete(all, args[0])
+	ts.Check(r.command.Process.Signal(syscall.SIGINT))
+	if err := r.command.Wait(); err != nil {
+		ts.Fatalf("after Ctrl-C: %v\n%s", err, ts.ReadFile(r.log))
+	}
+}
+
+// cmdCA is "ca DIR": it makes a CA and a client of it as ca.pem, client.pem, client.key and client.p12, whose password is
+// "open sesame".
+func cmdCA(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	ca, err := pki.NewCA("a-ca", time.Now())
+	ts.Check(err)
+	client, err := ca.Issue(pki.Leaf{CommonName: "a-client"})
+	ts.Check(err)
+	_, _, err = writeIdentity(dir, client)
+	ts.Check(err)
+	bag, err := pkcs12.Modern2023.Encode(client.Key, client.Certificate, nil, "open sesame")
+	ts.Check(err)
+	ts.Check(os.WriteFile(filepath.Join(dir, "client.p12"), bag, 0o600))
+	ts.Check(os.WriteFile(filepath.Join(dir, "ca.pem"), pki.CertificatesPEM(ca.Certificate), 0o600))
+}
+
+// cmdEmpty is "empty DIR…": nothing is left behind in them.
+func cmdEmpty(ts *testscript.TestScript, _ bool, args []string) {
+	for _, dir := range args {
+		entries, err := os.ReadDir(ts.MkAbs(dir))
+		ts.Check(err)
+		if len(entries) > 0 {
+			ts.Fatalf("%s has %s", dir, entries[0].Name())
+		}
+	}
+}

@@ -1,0 +1,5 @@
+// Package docs holds what the documents say to what the code does: links lead somewhere, README's transcript is what the
+// demo prints, its commands and its Go compile, and docs/errors.md has every error and every hint.
+//
+// It has tests alone.
+package docs

@@ -1,0 +1,64 @@
+package witness
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestBoto3CallsEveryManagementOperation(t *testing.T) {
+	for _, python := range pythons(t) {
+		t.Run(python.version, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			s.pki.revoke("intermediate")
+			c := foreign(t, python.path, "testdata/management.py", s.Endpoint, s.id.name, s.pki.dir)
+			c.Env = append(c.Env, "AWS_CONFIG_FILE="+s.config)
+			var operations struct{ Called, Known []string }
+			if err := json.Unmarshal([]byte(mustRun(t, c)), &operations); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(operations.Called, operations.Known) || len(operations.Known) < 26 {
+				t.Errorf("called %v, want all of %v", operations.Called, operations.Known)
+			}
+			t.Logf("%d operations", len(operations.Called))
+		})
+	}
+}
+
+func TestBoto3ReportsRefusals(t *testing.T) {
+	s := newScene(t, "--session-lifetime", "1s")
+	arguments, want := map[string]map[string]string{}, map[string]map[string]string{}
+	for _, refused := range s.refusedCredentials(t) {
+		arguments[refused.name] = map[string]string{
+			"aws_access_key_id": refused.AccessKeyID, "aws_secret_access_key": refused.SecretAccessKey,
+		}
+		if refused.SessionToken != "" {
+			arguments[refused.name]["aws_session_token"] = refused.SessionToken
+		}
+		want[refused.name] = map[string]string{
+			"sts": "403 " + refused.sts, "iam": "403 " + refused.sts, "rolesanywhere": "403 " + refused.rolesAnywhere,
+		}
+	}
+	input, err := json.Marshal(arguments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, python := range pythons(t) {
+		t.Run(python.version, func(t *testing.T) {
+			t.Parallel()
+			c := foreign(t, python.path, "testdata/refusals.py", s.Endpoint)
+			c.Stdin = bytes.NewReader(input)
+			var got map[string]map[string]string
+			if err := json.Unmarshal([]byte(mustRun(t, c)), &got); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("refusals (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
