@@ -190,8 +190,10 @@ func TestEveryMistakeInStaticCredentialsIsNamed(t *testing.T) {
 		},
 		{"a temporary key without its token", awsauth.Static{AccessKeyID: "ASIA" + id[4:], SecretAccessKey: some}, "SessionToken is required with an access key ID that begins with ASIA: such a key is temporary"},
 		{"a long-term key with a token", awsauth.Static{AccessKeyID: id, SecretAccessKey: some, SessionToken: some}, "SessionToken does not go with an access key ID that begins with AKIA: such a key is long-term"},
-		{"a secret with a line break", awsauth.Static{AccessKeyID: id, SecretAccessKey: awsauth.NewSecret(secret + "\n")}, "SecretAccessKey has white space in it"},
-		{"a token with a space", awsauth.Static{AccessKeyID: "ASIA" + id[4:], SecretAccessKey: some, SessionToken: awsauth.NewSecret("a b")}, "SessionToken has white space in it"},
+		{"a secret with a line break", awsauth.Static{AccessKeyID: id, SecretAccessKey: awsauth.NewSecret(secret + "\n")}, "SecretAccessKey has characters that none has: it is printable ASCII without spaces"},
+		{"a token with a space", awsauth.Static{AccessKeyID: "ASIA" + id[4:], SecretAccessKey: some, SessionToken: awsauth.NewSecret("a b")}, "SessionToken has characters that none has: it is printable ASCII without spaces"},
+		{"a secret with a control character", awsauth.Static{AccessKeyID: id, SecretAccessKey: awsauth.NewSecret(secret + "\x1b[2J")}, "SecretAccessKey has characters that none has: it is printable ASCII without spaces"},
+		{"a secret with a line separator", awsauth.Static{AccessKeyID: id, SecretAccessKey: awsauth.NewSecret(secret + "\u2028")}, "SecretAccessKey has characters that none has: it is printable ASCII without spaces"},
 		{"an account of 11 digits", awsauth.Static{AccessKeyID: id, SecretAccessKey: some, AccountID: "12345678901"}, "AccountID is not 12 digits"},
 	} {
 		_, err := c.static.Retrieve(t.Context())

@@ -62,7 +62,8 @@ func (s Session) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return session.Credentials, nil
 }
 
-// Create is Retrieve with all that CreateSession answered.
+// Create is Retrieve with all that CreateSession answered. Where this host's clock is more than a minute off AWS's, Expires
+// is by this host's clock.
 func (s Session) Create(ctx context.Context) (*rolesanywhere.Session, error) {
 	client, request, err := s.Request()
 	if err != nil {
@@ -81,8 +82,16 @@ func (s Session) Create(ctx context.Context) (*rolesanywhere.Session, error) {
 	if err := id.Check(time.Now()); err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}
-	return client.CreateSession(ctx, id, request)
+	created, err := client.CreateSession(ctx, id, request)
+	if err == nil && created.ClockOffset.Abs() > maxClockOffset {
+		created.Credentials.Expires = created.Credentials.Expires.Add(-created.ClockOffset)
+	}
+	return created, err
 }
+
+// maxClockOffset is how far this host's clock may be off before Expires, which AWS's clients compare with it, is given
+// by it instead of by AWS's.
+const maxClockOffset = time.Minute
 
 // Request checks the parameters and answers the client and the request that Retrieve would use: *ParameterError lists
 // every mistake.

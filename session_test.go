@@ -12,6 +12,7 @@ import (
 
 	"github.com/awsauth-go/awsauth"
 	"github.com/awsauth-go/awsauth/awsauthtest"
+	"github.com/awsauth-go/awsauth/emulator"
 	"github.com/awsauth-go/awsauth/identity"
 	"github.com/awsauth-go/awsauth/rolesanywhere"
 )
@@ -123,6 +124,26 @@ func TestInstancePropertiesAreShownWithTheSubject(t *testing.T) {
 	}
 	if p := out.Subject.InstanceProperties; len(p) != 1 || p[0].Properties["rack"] != "12" {
 		t.Errorf("got %v, want rack 12", p)
+	}
+}
+
+// AWS's clients compare Expires with this host's clock.
+func TestExpiresIsByThisHostsClockWhenThatIsOff(t *testing.T) {
+	local := awsauthtest.Start(t)
+	session := local.Session(local.Client("backup-01"))
+	for _, off := range []time.Duration{30 * time.Second, 10 * time.Minute, 10 * time.Hour} {
+		local.Fail(emulator.Skew(off))
+		credentials, err := session.Retrieve(t.Context())
+		if err != nil {
+			t.Fatalf("%s: %v", off, err)
+		}
+		want := time.Hour
+		if off <= time.Minute {
+			want += off // as AWS has it: a minute does not matter
+		}
+		if life := time.Until(credentials.Expires); (life - want).Abs() > 5*time.Second {
+			t.Errorf("AWS's clock %s ahead: got credentials for %s, want %s", off, life, want)
+		}
 	}
 }
 

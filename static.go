@@ -39,7 +39,9 @@ func (s Static) Retrieve(context.Context) (aws.Credentials, error) {
 
 var (
 	accessKeyIDForm = regexp.MustCompile(`^[A-Z0-9]{16,128}$`)
-	accountIDForm   = regexp.MustCompile(`^[0-9]{12}$`)
+	// opaqueForm keeps out what would break a line of an INI file, a header or a terminal.
+	opaqueForm    = regexp.MustCompile(`^[!-~]+$`)
+	accountIDForm = regexp.MustCompile(`^[0-9]{12}$`)
 )
 
 func (s Static) check() error {
@@ -57,11 +59,11 @@ func (s Static) check() error {
 	switch secret := s.SecretAccessKey.Reveal(); {
 	case secret == "":
 		m.add("SecretAccessKey", "is required")
-	case strings.ContainsAny(secret, " \t\r\n"):
-		m.add("SecretAccessKey", "has white space in it")
+	case !opaqueForm.MatchString(secret):
+		m.add("SecretAccessKey", "has characters that none has: it is printable ASCII without spaces")
 	}
-	if strings.ContainsAny(s.SessionToken.Reveal(), " \t\r\n") {
-		m.add("SessionToken", "has white space in it")
+	if token := s.SessionToken.Reveal(); token != "" && !opaqueForm.MatchString(token) {
+		m.add("SessionToken", "has characters that none has: it is printable ASCII without spaces")
 	}
 	if s.AccountID != "" && !accountIDForm.MatchString(s.AccountID) {
 		m.add("AccountID", "is not 12 digits")

@@ -65,54 +65,82 @@ func TestTrustPoliciesAreEvaluated(t *testing.T) {
 			{"Effect":"Allow","Principal":` + rolesAnywhere + `,"Action":["sts:AssumeRole","sts:SetSourceIdentity"]},
 			{"Effect":"Allow","Principal":` + rolesAnywhere + `,"Action":"sts:TagSession"}]}`, ""},
 
-		{"another service", trustOf(`{"Service":"ec2.amazonaws.com"}`, "sts:*"),
-			`sts:AssumeRole: statement 0: Principal: got "rolesanywhere.amazonaws.com", want "ec2.amazonaws.com"`},
-		{"the account", trustOf(`{"AWS":"123456789012"}`, "sts:*"),
-			`sts:AssumeRole: statement 0: Principal: got "rolesanywhere.amazonaws.com", want "123456789012"`},
-		{"no sts:AssumeRole", trustOf(rolesAnywhere, "sts:TagSession", "sts:SetSourceIdentity"),
-			`sts:AssumeRole: statement 0: Action: got "sts:AssumeRole", want one of "sts:TagSession", "sts:SetSourceIdentity"`},
-		{"no sts:SetSourceIdentity", trustOf(rolesAnywhere, "sts:AssumeRole", "sts:TagSession"),
-			`sts:SetSourceIdentity: statement 0: Action: got "sts:SetSourceIdentity", want one of "sts:AssumeRole", "sts:TagSession"`},
-		{"no sts:TagSession", trustOf(rolesAnywhere, "sts:AssumeRole", "sts:SetSourceIdentity"),
-			`sts:TagSession: statement 0: Action: got "sts:TagSession", want one of "sts:AssumeRole", "sts:SetSourceIdentity"`},
-		{"a denial beside the permission", `{"Version":"2012-10-17","Statement":[
+		{
+			"another service", trustOf(`{"Service":"ec2.amazonaws.com"}`, "sts:*"),
+			`sts:AssumeRole: statement 0: Principal: got "rolesanywhere.amazonaws.com", want "ec2.amazonaws.com"`,
+		},
+		{
+			"the account", trustOf(`{"AWS":"123456789012"}`, "sts:*"),
+			`sts:AssumeRole: statement 0: Principal: got "rolesanywhere.amazonaws.com", want "123456789012"`,
+		},
+		{
+			"no sts:AssumeRole", trustOf(rolesAnywhere, "sts:TagSession", "sts:SetSourceIdentity"),
+			`sts:AssumeRole: statement 0: Action: got "sts:AssumeRole", want one of "sts:TagSession", "sts:SetSourceIdentity"`,
+		},
+		{
+			"no sts:SetSourceIdentity", trustOf(rolesAnywhere, "sts:AssumeRole", "sts:TagSession"),
+			`sts:SetSourceIdentity: statement 0: Action: got "sts:SetSourceIdentity", want one of "sts:AssumeRole", "sts:TagSession"`,
+		},
+		{
+			"no sts:TagSession", trustOf(rolesAnywhere, "sts:AssumeRole", "sts:SetSourceIdentity"),
+			`sts:TagSession: statement 0: Action: got "sts:TagSession", want one of "sts:AssumeRole", "sts:SetSourceIdentity"`,
+		},
+		{
+			"a denial beside the permission", `{"Version":"2012-10-17","Statement":[
 			{"Effect":"Allow","Principal":` + rolesAnywhere + `,"Action":[` + all + `]},
 			{"Sid":"NotBlue","Effect":"Deny","Principal":"*","Action":"sts:AssumeRole","Condition":{"StringEquals":{"aws:PrincipalTag/x509Subject/OU":"blue"}}}]}`,
-			"sts:AssumeRole: NotBlue denies sts:AssumeRole"},
-		{"a condition that holds for one action alone", `{"Version":"2012-10-17","Statement":[
+			"sts:AssumeRole: NotBlue denies sts:AssumeRole",
+		},
+		{
+			"a condition that holds for one action alone", `{"Version":"2012-10-17","Statement":[
 			{"Effect":"Allow","Principal":` + rolesAnywhere + `,"Action":["sts:AssumeRole","sts:SetSourceIdentity"]},
 			{"Sid":"Tag","Effect":"Allow","Principal":` + rolesAnywhere + `,"Action":"sts:TagSession","Condition":{"StringEquals":{"aws:RequestTag/x509Subject/OU":"red"}}}]}`,
-			`sts:TagSession: Tag: condition StringEquals aws:RequestTag/x509Subject/OU: got "blue", want "red"`},
+			`sts:TagSession: Tag: condition StringEquals aws:RequestTag/x509Subject/OU: got "blue", want "red"`,
+		},
 
 		{"the trust anchor", trustWith(`"ArnEquals":{"aws:SourceArn":"{anchor}"}`), ""},
 		{"any trust anchor of the region", trustWith(`"ArnLike":{"aws:SourceArn":"arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/*"}`), ""},
 		{"the trust anchor as a string", trustWith(`"StringEquals":{"aws:SourceArn":"{anchor}"}`), ""},
-		{"another trust anchor", trustWith(`"ArnEquals":{"aws:SourceArn":"arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/a"}`),
-			`sts:AssumeRole: statement 0: condition ArnEquals aws:SourceArn: got "{anchor}", want "arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/a"`},
-		{"not this trust anchor", trustWith(`"ArnNotEquals":{"aws:SourceArn":"{anchor}"}`),
-			`sts:AssumeRole: statement 0: condition ArnNotEquals aws:SourceArn: got "{anchor}", want not "{anchor}"`},
+		{
+			"another trust anchor", trustWith(`"ArnEquals":{"aws:SourceArn":"arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/a"}`),
+			`sts:AssumeRole: statement 0: condition ArnEquals aws:SourceArn: got "{anchor}", want "arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/a"`,
+		},
+		{
+			"not this trust anchor", trustWith(`"ArnNotEquals":{"aws:SourceArn":"{anchor}"}`),
+			`sts:AssumeRole: statement 0: condition ArnNotEquals aws:SourceArn: got "{anchor}", want not "{anchor}"`,
+		},
 		{"the account of the trust anchor", trustWith(`"StringEquals":{"aws:SourceAccount":"123456789012"}`), ""},
-		{"another account", trustWith(`"StringEquals":{"aws:SourceAccount":"210987654321"}`),
-			`sts:AssumeRole: statement 0: condition StringEquals aws:SourceAccount: got "123456789012", want "210987654321"`},
+		{
+			"another account", trustWith(`"StringEquals":{"aws:SourceAccount":"210987654321"}`),
+			`sts:AssumeRole: statement 0: condition StringEquals aws:SourceAccount: got "123456789012", want "210987654321"`,
+		},
 
 		{"the common name", trustWith(`"StringEquals":{"aws:PrincipalTag/x509Subject/CN":"client"}`), ""},
 		{"the common name as a pattern", trustWith(`"StringLike":{"aws:PrincipalTag/x509Subject/CN":"cl?e*"}`), ""},
-		{"another common name", trustWith(`"StringEquals":{"aws:PrincipalTag/x509Subject/CN":"Client"}`),
-			`sts:AssumeRole: statement 0: condition StringEquals aws:PrincipalTag/x509Subject/CN: got "client", want "Client"`},
+		{
+			"another common name", trustWith(`"StringEquals":{"aws:PrincipalTag/x509Subject/CN":"Client"}`),
+			`sts:AssumeRole: statement 0: condition StringEquals aws:PrincipalTag/x509Subject/CN: got "client", want "Client"`,
+		},
 		{"the organisation and the unit", trustWith(`"StringEquals":{"aws:PrincipalTag/x509Subject/O":"Acme","aws:PrincipalTag/x509Subject/OU":["red","blue"]}`), ""},
 		{"the issuer", trustWith(`"StringEquals":{"aws:PrincipalTag/x509Issuer/CN":"intermediate"}`), ""},
-		{"another issuer", trustWith(`"StringEquals":{"aws:PrincipalTag/x509Issuer/CN":"root"}`),
-			`sts:AssumeRole: statement 0: condition StringEquals aws:PrincipalTag/x509Issuer/CN: got "intermediate", want "root"`},
+		{
+			"another issuer", trustWith(`"StringEquals":{"aws:PrincipalTag/x509Issuer/CN":"root"}`),
+			`sts:AssumeRole: statement 0: condition StringEquals aws:PrincipalTag/x509Issuer/CN: got "intermediate", want "root"`,
+		},
 		{"the DNS name", trustWith(`"StringLike":{"aws:PrincipalTag/x509SAN/DNS":"*.example"}`), ""},
-		{"a URI that is not there", trustWith(`"StringLike":{"aws:PrincipalTag/x509SAN/URI":"*"}`),
-			`sts:AssumeRole: statement 0: condition StringLike aws:PrincipalTag/x509SAN/URI: got no value, want "*"`},
+		{
+			"a URI that is not there", trustWith(`"StringLike":{"aws:PrincipalTag/x509SAN/URI":"*"}`),
+			`sts:AssumeRole: statement 0: condition StringLike aws:PrincipalTag/x509SAN/URI: got no value, want "*"`,
+		},
 		{"not a URI", trustWith(`"StringNotEquals":{"aws:PrincipalTag/x509SAN/URI":"spiffe://a"}`), ""},
 		{"no URI", trustWith(`"Null":{"aws:PrincipalTag/x509SAN/URI":"true"}`), ""},
 		{"the tag of the request", trustWith(`"StringEquals":{"aws:RequestTag/x509Subject/CN":"client"}`), ""},
 		{"tags of the certificate alone", trustWith(`"ForAllValues:StringLike":{"aws:TagKeys":"x509*"}`), ""},
 		{"the source identity", trustWith(`"StringEquals":{"sts:SourceIdentity":"CN=client"}`), ""},
-		{"the source identity without its prefix", trustWith(`"StringEquals":{"sts:SourceIdentity":"client"}`),
-			`sts:AssumeRole: statement 0: condition StringEquals sts:SourceIdentity: got "CN=client", want "client"`},
+		{
+			"the source identity without its prefix", trustWith(`"StringEquals":{"sts:SourceIdentity":"client"}`),
+			`sts:AssumeRole: statement 0: condition StringEquals sts:SourceIdentity: got "CN=client", want "client"`,
+		},
 	} {
 		t.Run(test.name, test.run)
 	}

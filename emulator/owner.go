@@ -3,7 +3,9 @@ package emulator
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/awsauth-go/awsauth/emulator/internal/account"
 	"github.com/awsauth-go/awsauth/emulator/internal/iam"
@@ -28,7 +30,8 @@ func (e *Emulator) iam(action string, pairs ...string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return iam.Handle(e.account, &wire.Call{HTTP: r, Form: f, Caller: e.owner()})
+	answer, err := iam.Handle(e.account, &wire.Call{HTTP: r, Form: f, Caller: e.owner()})
+	return answer, plain(err)
 }
 
 // manage calls an operation of the management API as the owner, and reads the answer into out unless that is nil.
@@ -43,13 +46,26 @@ func (e *Emulator) manage(method, path string, in, out any) error {
 	}
 	_, answer, err := management.Handle(e.account, &wire.Call{HTTP: r, Body: body, Caller: e.owner()})
 	if err != nil || out == nil {
-		return err
+		return plain(err)
 	}
 	raw, err := json.Marshal(answer)
 	if err != nil {
 		return err
 	}
 	return json.Unmarshal(raw, out)
+}
+
+// plain makes a refusal an error for who configures the emulator: its message and reason, without code and full stop.
+func plain(err error) error {
+	refusal := new(wire.Refusal)
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	message := strings.TrimSuffix(refusal.Message, ".")
+	if refusal.Reason == "" {
+		return errors.New(message)
+	}
+	return errors.New(message + ": " + refusal.Reason)
 }
 
 // createdUser tells a user's newest access key.

@@ -9,10 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-
-	"github.com/awsauth-go/awsauth/emulator/internal/wire"
 )
 
 // Seed is what an account is to hold. It goes through the same calls, and so the same checks, as from outside.
@@ -139,10 +136,6 @@ func (e *Emulator) Apply(s Seed) (Created, error) {
 }
 
 func seedError(list string, i int, name string, err error) error {
-	refusal := new(wire.Refusal)
-	if errors.As(err, &refusal) {
-		err = errors.New(strings.TrimSuffix(refusal.Message+": "+refusal.Reason, ": "))
-	}
 	return fmt.Errorf("seed %s[%d] %q: %w", list, i, name, err)
 }
 
@@ -181,9 +174,13 @@ func (e *Emulator) createTrustAnchor(t SeedTrustAnchor) (string, error) {
 	if err != nil || t.CRL == "" {
 		return arn, err
 	}
-	return arn, e.manage("POST", "/crls", map[string]any{
+	err = e.manage("POST", "/crls", map[string]any{
 		"name": t.Name, "enabled": true, "trustAnchorArn": arn, "crlData": []byte(t.CRL),
 	}, nil)
+	if err != nil {
+		return "", fmt.Errorf("crl: %w", err)
+	}
+	return arn, nil
 }
 
 func (e *Emulator) createRole(r SeedRole, anchors map[string]string) (string, error) {
@@ -197,9 +194,12 @@ func (e *Emulator) createRole(r SeedRole, anchors map[string]string) (string, er
 		}
 		trust = TrustPolicy(arn)
 	}
-	most := cmp.Or(r.MaxSessionDuration, time.Hour)
-	_, err := e.iam("CreateRole", "RoleName", r.Name, "Path", cmp.Or(r.Path, "/"), "AssumeRolePolicyDocument", trust,
-		"MaxSessionDuration", strconv.Itoa(int(most/time.Second)))
+	most, err := wholeSeconds("max_session_duration", r.MaxSessionDuration)
+	if err != nil {
+		return "", err
+	}
+	_, err = e.iam("CreateRole", "RoleName", r.Name, "Path", cmp.Or(r.Path, "/"), "AssumeRolePolicyDocument", trust,
+		"MaxSessionDuration", strconv.Itoa(most))
 	if err != nil {
 		return "", err
 	}
@@ -228,9 +228,13 @@ func (e *Emulator) createProfile(p SeedProfile, roles map[string]string) (string
 		}
 		arns = append(arns, arn)
 	}
+	duration, err := wholeSeconds("duration", p.Duration)
+	if err != nil {
+		return "", err
+	}
 	in := map[string]any{
 		"name": p.Name, "enabled": true, "roleArns": arns, "acceptRoleSessionName": p.AcceptRoleSessionName,
-		"durationSeconds": int(cmp.Or(p.Duration, time.Hour) / time.Second),
+		"durationSeconds": duration,
 	}
 	if p.SessionPolicy != "" {
 		in["sessionPolicy"] = string(p.SessionPolicy)
@@ -243,8 +247,16 @@ func (e *Emulator) createProfile(p SeedProfile, roles map[string]string) (string
 			ARN string `json:"profileArn"`
 		} `json:"profile"`
 	}
-	err := e.manage("POST", "/profiles", in, &out)
+	err = e.manage("POST", "/profiles", in, &out)
 	return out.Profile.ARN, err
+}
+
+// wholeSeconds answers a duration as AWS counts it; zero is an hour.
+func wholeSeconds(name string, d time.Duration) (int, error) {
+	if d%time.Second != 0 {
+		return 0, fmt.Errorf("%s %s is not a number of whole seconds", name, d)
+	}
+	return int(cmp.Or(d, time.Hour) / time.Second), nil
 }
 
 // TrustPolicy is the trust policy of a role for Roles Anywhere, through one trust anchor or, when that is empty, any.

@@ -13,7 +13,7 @@ import (
 // cheap limits keep a file that damage made costly from slowing tests down.
 func cheap() limits {
 	l := standard()
-	l.iterations, l.total, l.scryptMemory = 64, 256, 64<<10
+	l.iterations, l.hashes, l.scryptMemory = 64, 512, 64<<10
 	return l
 }
 

@@ -147,8 +147,8 @@ func (b *Bundle) equal(other *Bundle) bool {
 }
 
 // readRegular reads a regular file: all of it, or one byte more than size,
-// which [Parse] refuses as too large. Links are followed, because Kubernetes mounts secrets as links; a FIFO or a device is neither
-// waited for nor read.
+// which [Parse] refuses as too large. Links are followed, because Kubernetes
+// mounts secrets as links; a FIFO or a device is neither waited for nor read.
 func readRegular(path string, size int64) ([]byte, error) {
 	// Opening a device can have effects, so look before and after.
 	info, err := os.Stat(path)

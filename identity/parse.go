@@ -32,12 +32,16 @@ type Bundle struct {
 // repeated. It fails with an [*Error] when something is missing, damaged,
 // unsupported or does not belong to the rest; it does not look at the time:
 // see [Identity.Check].
+//
+// Parse returns soon after ctx ends. A key derivation that is running then
+// goes on by itself for a second or so, and uses nothing of b.
 func Parse(ctx context.Context, b Bundle) (*Identity, error) {
 	return parse(ctx, b, standard())
 }
 
 func parse(ctx context.Context, b Bundle, limits limits) (*Identity, error) {
 	var m material
+	shared := &budget{limits: limits}
 	separate := b.PrivateKey.Data != nil
 	for _, p := range []struct {
 		Part
@@ -55,7 +59,7 @@ func parse(ctx context.Context, b Bundle, limits limits) (*Identity, error) {
 			withKey:   p.withKey,
 			preferred: p.preferred,
 			password:  b.Password,
-			budget:    budget{limits: limits},
+			budget:    shared,
 			material:  &m,
 		}
 		if err := r.read(ctx, p.Data); err != nil {
@@ -86,7 +90,7 @@ type reader struct {
 	preferred bool // the leaf is looked for in this file first
 	password  PasswordFunc
 	known     []byte // what password returned; nil before
-	budget    budget
+	budget    *budget
 	material  *material
 }
 

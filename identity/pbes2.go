@@ -5,16 +5,10 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/des"
-	"crypto/pbkdf2"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
 	"crypto/subtle"
-	"hash"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
-	"golang.org/x/crypto/scrypt"
 )
 
 // PBES2 and its parts (RFC 8018 appendices A and B, RFC 7914 section 7).
@@ -51,7 +45,7 @@ func (r *reader) readEncryptedPKCS8(ctx context.Context, der []byte) error {
 	if algorithm != oidPBES2 {
 		return problem(ErrUnsupported, "encryption %s; %s", algorithm, encryptAgain)
 	}
-	scheme, err := readPBES2(parameters, &r.budget)
+	scheme, err := readPBES2(parameters, r.budget)
 	if err != nil {
 		return err
 	}
@@ -59,7 +53,7 @@ func (r *reader) readEncryptedPKCS8(ctx context.Context, der []byte) error {
 	if err != nil {
 		return err
 	}
-	plain, err := scheme.decrypt(password, encrypted)
+	plain, err := scheme.decrypt(ctx, password, encrypted)
 	if err != nil {
 		return err
 	}
@@ -70,9 +64,6 @@ func (r *reader) readEncryptedPKCS8(ctx context.Context, der []byte) error {
 	}
 	return r.addKey(parsePKCS8(plain))
 }
-
-// A derivation turns a password into a key of size bytes.
-type derivation func(password []byte, size int) ([]byte, error)
 
 // pbes2 is a password-based encryption scheme whose cost has been charged.
 type pbes2 struct {
@@ -112,7 +103,10 @@ func readPBES2(parameters cryptobyte.String, b *budget) (*pbes2, error) {
 	var err error
 	switch kdf {
 	case oidPBKDF2:
-		s.derive, _, err = readPBKDF2(kdfParameters, b)
+		var p *pbkdf2Parameters
+		if p, err = readPBKDF2(kdfParameters); err == nil {
+			s.derive, err = p.derivation(), p.charge(b, s.size, 1)
+		}
 	case oidScrypt:
 		s.derive, err = readScrypt(kdfParameters, b)
 	default:
@@ -129,8 +123,8 @@ func readPBES2(parameters cryptobyte.String, b *budget) (*pbes2, error) {
 
 // decrypt returns the plain text. Without a MAC, a wrong password and a
 // damaged cipher text look alike: both are ErrWrongPassword.
-func (s *pbes2) decrypt(password, encrypted []byte) ([]byte, error) {
-	key, err := s.derive(password, s.size)
+func (s *pbes2) decrypt(ctx context.Context, password, encrypted []byte) ([]byte, error) {
+	key, err := s.derive(ctx, password, s.size)
 	if err != nil {
 		return nil, err
 	}
@@ -170,75 +164,6 @@ func decryptCBC(block decrypter, iv, encrypted []byte) ([]byte, error) {
 		}
 	}
 	return plain[:end], nil
-}
-
-// readPBKDF2 reads PBKDF2-params (RFC 8018 appendix A.2) and charges b. The
-// key length is 0 when it is left out; of PBES2, the cipher decides it.
-func readPBKDF2(parameters cryptobyte.String, b *budget) (derive derivation, length int64, err error) {
-	var body, salt cryptobyte.String
-	if !parameters.ReadASN1(&body, asn1.SEQUENCE) || !body.ReadASN1(&salt, asn1.OCTET_STRING) {
-		return nil, 0, damagedEncryption()
-	}
-	iterations, ok := readCount(&body)
-	if !ok {
-		return nil, 0, damagedEncryption()
-	}
-	if body.PeekASN1Tag(asn1.INTEGER) {
-		if length, ok = readCount(&body); !ok {
-			return nil, 0, damagedEncryption()
-		}
-	}
-	prf := sha1.New
-	if !body.Empty() {
-		algorithm, _, ok := readAlgorithm(&body)
-		if !ok {
-			return nil, 0, damagedEncryption()
-		}
-		if prf = hmacHash(algorithm); prf == nil {
-			return nil, 0, problem(ErrUnsupported, "pseudorandom function %s; %s", algorithm, encryptAgain)
-		}
-	}
-	if err := b.chargeIterations(iterations); err != nil {
-		return nil, 0, err
-	}
-	return func(password []byte, size int) ([]byte, error) {
-		return pbkdf2.Key(prf, string(password), salt, int(iterations), size)
-	}, length, nil
-}
-
-// hmacHash returns the hash of an HMAC, or nil.
-func hmacHash(algorithm string) func() hash.Hash {
-	switch algorithm {
-	case oidHMACSHA1:
-		return sha1.New
-	case oidHMACSHA256:
-		return sha256.New
-	case oidHMACSHA384:
-		return sha512.New384
-	case oidHMACSHA512:
-		return sha512.New
-	}
-	return nil
-}
-
-// readScrypt reads scrypt-params (RFC 7914 section 7.1) and charges b.
-func readScrypt(parameters cryptobyte.String, b *budget) (derivation, error) {
-	var body, salt cryptobyte.String
-	if !parameters.ReadASN1(&body, asn1.SEQUENCE) || !body.ReadASN1(&salt, asn1.OCTET_STRING) {
-		return nil, damagedEncryption()
-	}
-	n, okN := readCount(&body)
-	r, okR := readCount(&body)
-	p, okP := readCount(&body)
-	if !okN || !okR || !okP {
-		return nil, damagedEncryption()
-	}
-	if err := b.chargeScrypt(n, r, p); err != nil {
-		return nil, err
-	}
-	return func(password []byte, size int) ([]byte, error) {
-		return scrypt.Key(password, salt, int(n), int(r), int(p), size)
-	}, nil
 }
 
 // isSequence reports whether der is one SEQUENCE and nothing more.

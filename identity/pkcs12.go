@@ -49,7 +49,7 @@ func (r *reader) readPKCS12(ctx context.Context, der cryptobyte.String) error {
 	}
 	var check *mac
 	if !pfx.Empty() {
-		if check, err = readMAC(&pfx, &r.budget); err != nil {
+		if check, err = readMAC(&pfx, r.budget); err != nil {
 			return err
 		}
 	}
@@ -61,7 +61,7 @@ func (r *reader) readPKCS12(ctx context.Context, der cryptobyte.String) error {
 	if err != nil {
 		return err
 	}
-	err = r.openSafes(safes, password)
+	err = r.openSafes(ctx, safes, password)
 	if errors.Is(err, ErrWrongPassword) {
 		switch {
 		case check != nil: // which has proved the password
@@ -112,7 +112,7 @@ func (r *reader) readEncryptedData(content cryptobyte.String) (*sealed, error) {
 		!body.ReadASN1(&info, asn1.SEQUENCE) || !info.SkipASN1(asn1.OBJECT_IDENTIFIER) {
 		return nil, damagedPKCS12()
 	}
-	scheme, err := readScheme(&info, &r.budget)
+	scheme, err := readScheme(&info, r.budget)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func (r *reader) readEncryptedData(content cryptobyte.String) (*sealed, error) {
 }
 
 // unlock returns the password of the file. The empty one is tried first, in
-// both its forms, so that nobody is asked for nothing.
+// all its forms, so that nobody is asked for nothing.
 func (r *reader) unlock(ctx context.Context, check *mac, authenticated []byte, safes []safe) ([]byte, error) {
 	if check == nil {
 		if r.password == nil || !needPassword(safes) {
@@ -135,8 +135,8 @@ func (r *reader) unlock(ctx context.Context, check *mac, authenticated []byte, s
 		}
 		return r.askPassword(ctx)
 	}
-	for _, empty := range [][]byte{{}, nil} {
-		if ok, err := check.verify(empty, authenticated); ok || err != nil {
+	for _, empty := range check.empty {
+		if ok, err := check.verify(ctx, empty, authenticated); ok || err != nil {
 			return empty, err
 		}
 	}
@@ -144,7 +144,7 @@ func (r *reader) unlock(ctx context.Context, check *mac, authenticated []byte, s
 	if err != nil {
 		return nil, err
 	}
-	ok, err := check.verify(password, authenticated)
+	ok, err := check.verify(ctx, password, authenticated)
 	if err != nil {
 		return nil, err
 	}
@@ -169,13 +169,13 @@ func needPassword(safes []safe) bool {
 }
 
 // openSafes decrypts the safes, then the keys, and adds what they hold.
-func (r *reader) openSafes(safes []safe, password []byte) error {
+func (r *reader) openSafes(ctx context.Context, safes []safe, password []byte) error {
 	for i := range safes {
 		s := &safes[i]
 		if s.sealed == nil {
 			continue
 		}
-		plain, err := s.open(password)
+		plain, err := s.open(ctx, password)
 		if err != nil {
 			return err
 		}
@@ -185,7 +185,7 @@ func (r *reader) openSafes(safes []safe, password []byte) error {
 	}
 	for _, s := range safes {
 		for _, b := range s.bags {
-			if err := r.addBag(b, password); err != nil {
+			if err := r.addBag(ctx, b, password); err != nil {
 				return err
 			}
 		}
@@ -195,19 +195,19 @@ func (r *reader) openSafes(safes []safe, password []byte) error {
 
 // open decrypts s. Plain text that is no SEQUENCE shows a wrong password,
 // because one in 256 leaves good padding.
-func (s *sealed) open(password []byte) ([]byte, error) {
-	plain, err := s.scheme.decrypt(password, s.data)
+func (s *sealed) open(ctx context.Context, password []byte) ([]byte, error) {
+	plain, err := s.scheme.decrypt(ctx, password, s.data)
 	if err == nil && !isSequence(plain) {
 		err = wrongPassword()
 	}
 	return plain, err
 }
 
-func (r *reader) addBag(b bag, password []byte) error {
+func (r *reader) addBag(ctx context.Context, b bag, password []byte) error {
 	der := []byte(b.der)
 	if b.sealed != nil {
 		var err error
-		if der, err = b.open(password); err != nil {
+		if der, err = b.open(ctx, password); err != nil {
 			return err
 		}
 		defer clear(der)

@@ -103,7 +103,7 @@ func (r *reader) readShroudedKey(value cryptobyte.String) (*sealed, error) {
 	if !value.ReadASN1(&body, asn1.SEQUENCE) {
 		return nil, damagedPKCS12()
 	}
-	scheme, err := readScheme(&body, &r.budget)
+	scheme, err := readScheme(&body, r.budget)
 	if err != nil {
 		return nil, err
 	}

@@ -2,11 +2,9 @@ package identity
 
 import (
 	"bytes"
+	"context"
 	"crypto/des"
-	"crypto/hmac"
 	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/binary"
 	"hash"
 	"unicode/utf16"
@@ -37,7 +35,7 @@ const (
 
 // A scheme decrypts with a password. Its cost has been charged.
 type scheme interface {
-	decrypt(password, encrypted []byte) ([]byte, error)
+	decrypt(ctx context.Context, password, encrypted []byte) ([]byte, error)
 }
 
 // readScheme reads how a part of a PKCS#12 file is encrypted and charges b.
@@ -68,10 +66,13 @@ func readScheme(s *cryptobyte.String, b *budget) (scheme, error) {
 	if p.iterations, ok = readCount(&body); !ok {
 		return nil, damagedEncryption()
 	}
-	return &p, b.chargeIterations(p.iterations)
+	p.salt = bytes.Clone(p.salt)
+	hashes := hashesOf(sha1.New, p.size) + hashesOf(sha1.New, des.BlockSize)
+	return &p, b.chargeIterations(p.iterations, hashes*hashesPKCS12)
 }
 
-// A pkcs12PBE is a scheme of RFC 7292 appendix C, all with SHA-1.
+// A pkcs12PBE is a scheme of RFC 7292 appendix C, all with SHA-1 and with
+// blocks of 8 bytes.
 type pkcs12PBE struct {
 	salt       cryptobyte.String
 	iterations int64
@@ -79,14 +80,26 @@ type pkcs12PBE struct {
 	newBlock   func(key []byte) (decrypter, error)
 }
 
-func (p *pkcs12PBE) decrypt(password, encrypted []byte) ([]byte, error) {
-	key := pkcs12Key(sha1.New, forKey, password, p.salt, p.iterations, p.size)
+func (p *pkcs12PBE) decrypt(ctx context.Context, password, encrypted []byte) ([]byte, error) {
+	key, err := p.derive(ctx, forKey, password, p.size)
+	if err != nil {
+		return nil, err
+	}
 	block, err := p.newBlock(key)
 	if err != nil {
 		return nil, err
 	}
-	iv := pkcs12Key(sha1.New, forIV, password, p.salt, p.iterations, block.BlockSize())
+	iv, err := p.derive(ctx, forIV, password, block.BlockSize())
+	if err != nil {
+		return nil, err
+	}
 	return decryptCBC(block, iv, encrypted)
+}
+
+func (p *pkcs12PBE) derive(ctx context.Context, purpose byte, password []byte, size int) ([]byte, error) {
+	return derive(ctx, func() ([]byte, error) {
+		return pkcs12Key(sha1.New, purpose, password, p.salt, p.iterations, size), nil
+	})
 }
 
 // newTripleDES takes two keys or three.
@@ -158,100 +171,4 @@ func bmpString(password []byte) []byte {
 		b = binary.BigEndian.AppendUint16(b, unit)
 	}
 	return append(b, 0, 0)
-}
-
-// A mac is the integrity check of a PKCS#12 file. Its cost has been charged.
-type mac struct {
-	digest cryptobyte.String
-	hash   func() hash.Hash
-	key    func(password []byte) ([]byte, error)
-}
-
-// readMAC reads MacData (RFC 7292 section 4) and charges b twice: for the
-// empty password and for another.
-func readMAC(s *cryptobyte.String, b *budget) (*mac, error) {
-	spent := b.spent
-	m, err := readMacData(s, b)
-	if err != nil {
-		return nil, err
-	}
-	return m, b.spend(b.spent - spent)
-}
-
-func readMacData(s *cryptobyte.String, b *budget) (*mac, error) {
-	var m mac
-	var body, info, salt cryptobyte.String
-	if !s.ReadASN1(&body, asn1.SEQUENCE) || !body.ReadASN1(&info, asn1.SEQUENCE) {
-		return nil, damagedPKCS12()
-	}
-	algorithm, parameters, ok := readAlgorithm(&info)
-	if !ok || !info.ReadASN1(&m.digest, asn1.OCTET_STRING) || !body.ReadASN1(&salt, asn1.OCTET_STRING) {
-		return nil, damagedPKCS12()
-	}
-	if algorithm == oidPBMAC1 {
-		return &m, m.readPBMAC1(parameters, b)
-	}
-	switch algorithm {
-	case oidSHA1:
-		m.hash = sha1.New
-	case oidSHA256:
-		m.hash = sha256.New
-	case oidSHA384:
-		m.hash = sha512.New384
-	case oidSHA512:
-		m.hash = sha512.New
-	default:
-		return nil, problem(ErrUnsupported, "integrity check %s; %s", algorithm, exportAgain)
-	}
-	iterations := int64(1)
-	if !body.Empty() {
-		if iterations, ok = readCount(&body); !ok {
-			return nil, damagedPKCS12()
-		}
-	}
-	m.key = func(password []byte) ([]byte, error) {
-		return pkcs12Key(m.hash, forMAC, password, salt, iterations, m.hash().Size()), nil
-	}
-	return &m, b.chargeIterations(iterations)
-}
-
-// readPBMAC1 reads PBMAC1-params (RFC 9579 section 5), which name a key
-// length; a short one would let a password be forged.
-func (m *mac) readPBMAC1(parameters cryptobyte.String, b *budget) error {
-	var body cryptobyte.String
-	if !parameters.ReadASN1(&body, asn1.SEQUENCE) {
-		return damagedPKCS12()
-	}
-	kdf, kdfParameters, okKDF := readAlgorithm(&body)
-	algorithm, _, okMAC := readAlgorithm(&body)
-	if !okKDF || !okMAC {
-		return damagedPKCS12()
-	}
-	if m.hash = hmacHash(algorithm); m.hash == nil || kdf != oidPBKDF2 {
-		return problem(ErrUnsupported, "PBMAC1 with %s and %s; %s", kdf, algorithm, exportAgain)
-	}
-	derive, size, err := readPBKDF2(kdfParameters, b)
-	if err != nil {
-		return err
-	}
-	if size < 20 || size > 64 {
-		return problem(ErrUnsupported, "PBMAC1 with a key that is not of 20 to 64 bytes; %s", exportAgain)
-	}
-	m.key = func(password []byte) ([]byte, error) { return derive(password, int(size)) }
-	return nil
-}
-
-func (m *mac) verify(password, content []byte) (bool, error) {
-	sum, err := m.sum(password, content)
-	return err == nil && hmac.Equal(sum, m.digest), err
-}
-
-func (m *mac) sum(password, content []byte) ([]byte, error) {
-	key, err := m.key(password)
-	if err != nil {
-		return nil, err
-	}
-	h := hmac.New(m.hash, key)
-	h.Write(content)
-	return h.Sum(nil), nil
 }

@@ -124,12 +124,12 @@ func (c *call) check(out *createSessionOutput, a *answer) (_ *Session, problem s
 	if set.AssumedRoleUser != nil {
 		assumed = set.AssumedRoleUser.ARN
 	}
-	if problem := checkRole(c.request.RoleARN, set.RoleARN, assumed); problem != "" {
-		return nil, problem
-	}
 	role, err := arn.Parse(c.request.RoleARN)
 	if err != nil {
 		return nil, "the role asked for is not an ARN"
+	}
+	if problem := checkRole(role, set.RoleARN, assumed); problem != "" {
+		return nil, problem
 	}
 	return &Session{
 		Credentials: aws.Credentials{
@@ -171,24 +171,20 @@ func (c *call) checkExpiration(expires time.Time, a *answer) (problem string) {
 
 // checkRole demands that the credentials are those of the role asked for: by the role's ARN, by the assumed role's, and
 // by neither against it.
-func checkRole(asked, given, assumed string) (problem string) {
-	want, err := arn.Parse(asked)
-	if err != nil {
-		return "the role asked for is not an ARN"
-	}
+func checkRole(asked arn.ARN, given, assumed string) (problem string) {
 	if given == "" && assumed == "" {
 		return "it does not say whose credentials these are"
 	}
-	if given != "" && given != asked {
+	if given != "" && given != asked.String() {
 		return "it is for another role than the one asked for"
 	}
 	if assumed == "" {
 		return ""
 	}
-	name := want.Resource[strings.LastIndexByte(want.Resource, '/')+1:]
+	name := asked.Resource[strings.LastIndexByte(asked.Resource, '/')+1:]
 	user, err := arn.Parse(assumed)
 	session, ours := strings.CutPrefix(user.Resource, "assumed-role/"+name+"/")
-	if err != nil || user.Service != "sts" || user.Partition != want.Partition || user.AccountID != want.AccountID || !ours {
+	if err != nil || user.Service != "sts" || user.Partition != asked.Partition || user.AccountID != asked.AccountID || !ours {
 		return "it is for another role than the one asked for"
 	}
 	if user.Region != "" || !sessionNameForm.MatchString(session) {

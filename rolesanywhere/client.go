@@ -82,21 +82,9 @@ const Source = "RolesAnywhere"
 // CreateSession asks for temporary credentials as id. Its errors are *Error, *ConnectionError, or what the context or
 // the configuration says.
 func (c *Client) CreateSession(ctx context.Context, id *identity.Identity, r Request) (*Session, error) {
-	endpoint, err := c.Endpoint.Resolve(c.Region)
+	call, err := c.newCall(id, r)
 	if err != nil {
 		return nil, err
-	}
-	signer, err := sigv4x509.NewSigner(id.Certificate, intermediates(id.Chain), id.Key)
-	if err != nil {
-		return nil, err
-	}
-	call := call{
-		client:   c,
-		endpoint: endpoint,
-		signer:   signer,
-		request:  r,
-		query:    r.query(),
-		body:     r.body(),
 	}
 	session, err := call.do(ctx)
 	if refused := new(Error); errors.As(err, &refused) {
@@ -107,20 +95,15 @@ func (c *Client) CreateSession(ctx context.Context, id *identity.Identity, r Req
 
 // Trace answers what CreateSession would sign at a moment, for debugging. It sends nothing and does not use the key.
 func (c *Client) Trace(id *identity.Identity, r Request, at time.Time) (sigv4x509.Trace, error) {
-	endpoint, err := c.Endpoint.Resolve(c.Region)
+	call, err := c.newCall(id, r)
 	if err != nil {
 		return sigv4x509.Trace{}, err
 	}
-	signer, err := sigv4x509.NewSigner(id.Certificate, intermediates(id.Chain), id.Key)
-	if err != nil {
-		return sigv4x509.Trace{}, err
-	}
-	call := call{client: c, endpoint: endpoint, signer: signer, request: r, query: r.query(), body: r.body()}
 	request, err := call.newRequest(context.Background())
 	if err != nil {
 		return sigv4x509.Trace{}, err
 	}
-	return signer.Trace(request, call.body, c.Region, at), nil
+	return call.signer.Trace(request, call.body, c.Region, at), nil
 }
 
 func (c *Client) now() time.Time {
@@ -195,6 +178,18 @@ type call struct {
 	skew time.Duration
 	// signatures of the attempts made: no text may repeat one.
 	signatures []string
+}
+
+func (c *Client) newCall(id *identity.Identity, r Request) (*call, error) {
+	endpoint, err := c.Endpoint.Resolve(c.Region)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := sigv4x509.NewSigner(id.Certificate, intermediates(id.Chain), id.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &call{client: c, endpoint: endpoint, signer: signer, request: r, query: r.query(), body: r.body()}, nil
 }
 
 func (c *call) newRequest(ctx context.Context) (*http.Request, error) {

@@ -102,6 +102,8 @@ func TestRefusalsAreExplained(t *testing.T) {
 		Findings: []Finding{{
 			Fact: `no path leads from the certificate to the trust anchor; what was sent ends at an issuer "CN=Acme Root"`,
 			Hint: "use the trust anchor that holds this CA, or add the intermediates that are missing",
+
+			Topic: "Untrusted signing certificate",
 		}},
 	}
 	if diff := cmp.Diff(want, refused); diff != "" {

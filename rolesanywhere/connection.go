@@ -109,7 +109,7 @@ func (c *call) describeCertificate(e *ConnectionError, err error) bool {
 
 // issuer names who issued a server's certificate, which is an intercepting proxy's CA where there is such a proxy.
 func (c *call) issuer(certificate *x509.Certificate) string {
-	return c.shown(printable(certificate.Issuer.String(), 200))
+	return c.shown(bounded(certificate.Issuer.String(), 200))
 }
 
 // describeNetwork says what else happened.
@@ -178,7 +178,7 @@ func (c *call) foreign(a *answer, problem string) error {
 	}
 	by := ""
 	for _, name := range []string{"Via", "Server"} {
-		if v := printable(a.response.Header.Get(name), 100); v != "" {
+		if v := bounded(a.response.Header.Get(name), 100); v != "" {
 			by = fmt.Sprintf(", %s: %s", name, v)
 			break
 		}
@@ -186,7 +186,7 @@ func (c *call) foreign(a *answer, problem string) error {
 	return &ConnectionError{
 		Host: c.endpoint.Host,
 		Problem: fmt.Sprintf("the answer (status %d, %s) is %s",
-			a.response.StatusCode, c.shown(printable(kind, 100)+by), problem),
+			a.response.StatusCode, c.shown(bounded(kind, 100)+by), problem),
 		Advice: "a proxy or captive portal answers in AWS's place: sign in to it, or set HTTPS_PROXY or NO_PROXY",
 	}
 }

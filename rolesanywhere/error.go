@@ -26,6 +26,8 @@ type Finding struct {
 	Fact string // what is so
 	Hint string // what to do
 	Err  error  // the cause, where it is an error of its own; for errors.Is and errors.As
+	// Topic is the heading under which docs/errors.md tells more.
+	Topic string
 }
 
 func (e *Error) Error() string {

@@ -3,6 +3,7 @@ package rolesanywhere
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -19,28 +20,31 @@ func (e *Error) explain(c *Client, id *identity.Identity, r Request) {
 	e.explainIdentity(id, c.now().Add(e.ClockOffset))
 	if e.ClockOffset.Abs() > maxSkew {
 		e.add(
+			"this host's clock is … behind AWS's",
 			fmt.Sprintf("this host's clock is %s %s", e.ClockOffset.Abs().Round(time.Second), behindOrAhead(e.ClockOffset)),
 			"set it right, and keep it so with NTP",
 		)
 	}
 	for _, m := range meanings {
 		if strings.Contains(e.Message, m.text) {
-			e.Findings = append(e.Findings, m.finding(id, r))
+			finding := m.finding(id, r)
+			finding.Topic = m.text
+			e.Findings = append(e.Findings, finding)
 		}
 	}
 	if len(e.Findings) == 0 && e.Code == "ResourceNotFoundException" {
-		e.add("the trust anchor or the profile is not in this account and region",
+		e.add(e.Code, "the trust anchor or the profile is not in this account and region",
 			"compare both ARNs with the Roles Anywhere console in "+c.Region)
 	}
 }
 
-func (e *Error) add(fact, hint string) {
-	e.Findings = append(e.Findings, Finding{Fact: fact, Hint: hint})
+func (e *Error) add(topic, fact, hint string) {
+	e.Findings = append(e.Findings, Finding{Topic: topic, Fact: fact, Hint: hint})
 }
 
 func (e *Error) explainThrottling() {
 	if throttled[e.Code] || e.Status == 429 {
-		e.add("Roles Anywhere allows 10 CreateSession calls a second, account and region",
+		e.add("ThrottlingException", "Roles Anywhere allows 10 CreateSession calls a second, account and region",
 			"keep and share sessions instead of asking for each use")
 		return
 	}
@@ -48,7 +52,8 @@ func (e *Error) explainThrottling() {
 	if e.RetryAfter > 0 {
 		wait = e.RetryAfter.Round(time.Second).String()
 	}
-	e.add("the service failed, not the request", "try again in "+wait)
+	const failed = "the service failed, not the request"
+	e.add(failed, failed, "try again in "+wait)
 }
 
 func behindOrAhead(serverAhead time.Duration) string {
@@ -61,7 +66,7 @@ func behindOrAhead(serverAhead time.Duration) string {
 // explainIdentity repeats the checks of package identity by the server's clock.
 func (e *Error) explainIdentity(id *identity.Identity, now time.Time) {
 	for _, err := range problems(id.Check(now)) {
-		e.Findings = append(e.Findings, Finding{Fact: err.Error(), Hint: identityHint(err), Err: err})
+		e.Findings = append(e.Findings, Finding{Fact: err.Error(), Hint: identityHint(err), Err: err, Topic: identityTopic(err)})
 	}
 }
 
@@ -74,6 +79,14 @@ func problems(err error) []error {
 		return joined.Unwrap()
 	}
 	return []error{err}
+}
+
+// identityTopic is the text of the sentinel of package identity.
+func identityTopic(err error) string {
+	if wrong := new(identity.Error); errors.As(err, &wrong) && wrong.Err != nil {
+		return wrong.Err.Error()
+	}
+	return ""
 }
 
 func identityHint(err error) string {
@@ -152,7 +165,13 @@ var meanings = []struct {
 			Hint: "ask for less, or raise the role's MaxSessionDuration (aws iam update-role)",
 		}
 	}},
-	{"Unable to assume role", func(_ *identity.Identity, r Request) Finding {
+	{"Unable to assume role", func(id *identity.Identity, r Request) Finding {
+		if name := id.Certificate.Subject.CommonName; !sourceIdentityForm.MatchString(name) {
+			return Finding{
+				Fact: fmt.Sprintf("the common name %q has characters that a source identity may not have, or more than 64", name),
+				Hint: "have a certificate issued whose common name is of letters, digits and _+=,.@- alone",
+			}
+		}
 		return Finding{
 			Fact: "the role's trust policy or the profile's list of roles does not allow it",
 			Hint: "the role must be one of the profile's and trust rolesanywhere.amazonaws.com for sts:AssumeRole, " +
@@ -160,5 +179,9 @@ var meanings = []struct {
 		}
 	}},
 }
+
+// sourceIdentityForm is what a common name must be to become the source identity of a session (STS API Reference,
+// AssumeRole, SourceIdentity). Without a common name the serial number takes its place.
+var sourceIdentityForm = regexp.MustCompile(`^[\w+=,.@-]{0,64}$`)
 
 func lastField(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }

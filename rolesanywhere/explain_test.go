@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -166,6 +167,7 @@ func TestWhatIsWrongWithTheIdentity(t *testing.T) {
 			"with another chain", &identity.Identity{Certificate: good.Certificate, Chain: other.Chain, Key: good.Key, Origin: "client.pem"},
 			identity.ErrChain, chain,
 		},
+		{"without a certificate", &identity.Identity{Key: good.Key}, identity.ErrNoCertificate, "use another certificate"},
 		{"without a key", &identity.Identity{Certificate: good.Certificate, Chain: good.Chain}, identity.ErrNoPrivateKey, "use another certificate"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -255,5 +257,18 @@ func TestRootsAreNotSent(t *testing.T) {
 	}
 	if got := intermediates(id.Chain[1:]); got != nil {
 		t.Errorf("got %v of a root, want none", got)
+	}
+}
+
+// A role's trust policy is not to blame when the common name cannot become a source identity.
+func TestACommonNameThatIsNoSourceIdentityIsNamed(t *testing.T) {
+	for _, name := range []string{"name 1", "naméd", "name(1)", strings.Repeat("n", 65)} {
+		id := newIdentity(t, func(c *x509.Certificate) { c.Subject.CommonName = name })
+		e := explained(id, &Error{Code: "AccessDeniedException", Status: 403, Message: "Unable to assume role for x."})
+		want := fmt.Sprintf("the common name %q has characters that a source identity may not have, or more than 64; ", name) +
+			"have a certificate issued whose common name is of letters, digits and _+=,.@- alone"
+		if got := e.Hint(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
 	}
 }

@@ -1,6 +1,10 @@
 package rolesanywhere
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/awsauth-go/awsauth/internal/printable"
+)
 
 // maxText bounds, in bytes, what a message repeats of a server's text.
 const maxText = 1000
@@ -8,25 +12,16 @@ const maxText = 1000
 // shown makes a server's text fit for a message: one printable line of bounded length that does not echo a signature of
 // this call.
 func (c *call) shown(s string) string {
-	return withoutEcho(printable(s, maxText), c.signatures)
+	return withoutEcho(bounded(s, maxText), c.signatures)
 }
 
-// printable keeps a terminal safe from what a server sends.
-func printable(s string, most int) string {
+// bounded is a printable line of a server's text.
+func bounded(s string, most int) string {
 	cut := len(s) > most
 	if cut {
 		s = s[:most]
 	}
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r < ' ' || r >= 0x7f && r < 0xa0, // C0, DEL, C1
-			r == '\u2028' || r == '\u2029',                                   // line and paragraph separator
-			r == '\u061c' || r == '\u200e' || r == '\u200f',                  // marks of direction
-			r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069': // embeddings, overrides, isolates
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
+	s = printable.Line(s)
 	if cut {
 		s += "…"
 	}

@@ -60,3 +60,15 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkTrace(b *testing.B) {
+	signer, err := sigv4x509.NewSigner(recordedPKI(b, "p256"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := request(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		signer.Trace(r, []byte(exampleBody), "eu-west-1", signedAt)
+	}
+}

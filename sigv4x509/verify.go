@@ -145,7 +145,7 @@ func parseDate(h http.Header) (time.Time, error) {
 		return time.Time{}, err
 	}
 	at, err := time.Parse(timeFormat, v)
-	if err != nil {
+	if err != nil || at.Format(timeFormat) != v { // time.Parse takes fractions of a second, too
 		return time.Time{}, &FormatError{headerDate, "is not of the form YYYYMMDDTHHMMSSZ"}
 	}
 	return at, nil

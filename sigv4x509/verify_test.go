@@ -120,6 +120,7 @@ func TestOneChangeOfASignedRequestIsRefused(t *testing.T) {
 		{"query changed", func(r *http.Request) { r.URL.RawQuery += "&x=y" }, "the signature does not verify with the certificate's public key"},
 		{"no date", func(r *http.Request) { r.Header.Del("X-Amz-Date") }, "X-Amz-Date: is missing"},
 		{"date malformed", set("X-Amz-Date", "2026-11-22T19:45:06Z"), "X-Amz-Date: is not of the form YYYYMMDDTHHMMSSZ"},
+		{"date with a fraction", set("X-Amz-Date", "20261122T194506.5Z"), "X-Amz-Date: is not of the form YYYYMMDDTHHMMSSZ"},
 		{"a second later", set("X-Amz-Date", "20261122T194507Z"), "the signature does not verify with the certificate's public key"},
 		{"no certificate", func(r *http.Request) { r.Header.Del("X-Amz-X509") }, "X-Amz-X509: is missing"},
 		{"certificate not base64", set("X-Amz-X509", "-----BEGIN CERTIFICATE-----"), "X-Amz-X509: is not base64 of a certificate in DER"},

@@ -80,10 +80,10 @@ func TestVerdicts(t *testing.T) {
 		got  result
 		want string
 	}{
-		{"a ratio at its limit is well", atMost("a", c, 1.5), "a|3.0 µs|2.0 µs|1.50|≤ 1.50|ok"},
-		{"a ratio above its limit is over", atMost("a", c, 1.4), "a|3.0 µs|2.0 µs|1.50|≤ 1.40|OVER"},
-		{"a rate above its limit is well", rateAtLeast("a", c, 0.6), "a|333333/s|500000/s|0.67|≥ 0.60|ok"},
-		{"a rate below its limit is over", rateAtLeast("a", c, 0.7), "a|333333/s|500000/s|0.67|≥ 0.70|OVER"},
+		{"a ratio at its limit is well", atMost("a", c, 1.5), "a|3.0 µs|2.0 µs|1.500|≤ 1.50|ok"},
+		{"a ratio above its limit is over", atMost("a", c, 1.4), "a|3.0 µs|2.0 µs|1.500|≤ 1.40|OVER"},
+		{"a rate above its limit is well", rateAtLeast("a", c, 0.6), "a|333333/s|500000/s|0.667|≥ 0.60|ok"},
+		{"a rate below its limit is over", rateAtLeast("a", c, 0.7), "a|333333/s|500000/s|0.667|≥ 0.70|OVER"},
 		{"a time at its limit is well", within("a", time.Second, time.Second), "a|1.0 s|-|-|≤ 1.0 s|ok"},
 		{"a time above its limit is over", within("a", 60*time.Millisecond, 50*time.Millisecond), "a|60.0 ms|-|-|≤ 50.0 ms|OVER"},
 		{"a size at its limit is well", sized("a", 15_000_000, 15), "a|15.0 MB|-|-|≤ 15 MB|ok"},

@@ -40,7 +40,7 @@ func (r result) cells() []string {
 // atMost compares times, ours as a multiple of bare's.
 func atMost(what string, c comparison, limit float64) result {
 	return result{
-		what: what, ours: duration(c.ours), bare: duration(c.bare), ratio: fmt.Sprintf("%.2f", c.ratio),
+		what: what, ours: duration(c.ours), bare: duration(c.bare), ratio: fmt.Sprintf("%.3f", c.ratio),
 		limit: fmt.Sprintf("≤ %.2f", limit), over: c.ratio > limit,
 	}
 }
@@ -50,7 +50,7 @@ func rateAtLeast(what string, c comparison, limit float64) result {
 	perSecond := func(d time.Duration) string { return fmt.Sprintf("%.0f/s", float64(time.Second)/float64(d)) }
 	rate := 1 / c.ratio
 	return result{
-		what: what, ours: perSecond(c.ours), bare: perSecond(c.bare), ratio: fmt.Sprintf("%.2f", rate),
+		what: what, ours: perSecond(c.ours), bare: perSecond(c.bare), ratio: fmt.Sprintf("%.3f", rate),
 		limit: fmt.Sprintf("≥ %.2f", limit), over: rate < limit,
 	}
 }

@@ -163,10 +163,12 @@ func AppendQuery(dst []byte, raw string) []byte {
 
 // appendHeaderValue trims white space and folds inner runs of it to one space.
 func appendHeaderValue(dst []byte, v string) []byte {
-	v = strings.Trim(v, " \t\r\n")
-	if !strings.ContainsAny(v, "\t\r\n") && !strings.Contains(v, "  ") {
+	// A certificate has none of these and is long: IndexByte is many times faster than ContainsAny.
+	if strings.IndexByte(v, ' ') < 0 && strings.IndexByte(v, '\t') < 0 && strings.IndexByte(v, '\r') < 0 &&
+		strings.IndexByte(v, '\n') < 0 {
 		return append(dst, v...)
 	}
+	v = strings.Trim(v, " \t\r\n")
 	space := false
 	for i := range len(v) {
 		switch v[i] {
@@ -213,26 +215,51 @@ func appendEncoded(dst []byte, path string) []byte {
 	return dst
 }
 
-// appendRecoded decodes a part of a query, in which "+" is a space, and encodes it again.
+// appendRecoded decodes a part of a query, in which "+" is a space, and encodes it again. What is encoded already as it
+// must be is copied in runs.
 func appendRecoded(dst []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
-			c = unhex(s[i+1])<<4 | unhex(s[i+2])
-			i += 2
-		} else if c == '+' {
-			c = ' '
+	start := 0 // of the run that stays as it is
+	for i := 0; i < len(s); {
+		if unreserved[s[i]] {
+			i++
+			continue
 		}
-		dst = appendOctet(dst, c)
+		if isEscape(s, i) && isUpperEscape(s, i) {
+			i += 3
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		switch {
+		case isEscape(s, i):
+			dst = appendOctet(dst, unhex(s[i+1])<<4|unhex(s[i+2]))
+			i += 3
+		case s[i] == '+':
+			dst = append(dst, "%20"...)
+			i++
+		default:
+			dst = appendOctet(dst, s[i])
+			i++
+		}
+		start = i
 	}
-	return dst
+	return append(dst, s[start:]...)
+}
+
+// isEscape reports whether an escape begins at s[i].
+func isEscape(s string, i int) bool {
+	return s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2])
+}
+
+// isUpperEscape reports whether the escape at s[i] is written in capitals and stands for an octet that must be encoded.
+func isUpperEscape(s string, i int) bool {
+	return s[i+1] <= 'F' && s[i+2] <= 'F' && !unreserved[unhex(s[i+1])<<4|unhex(s[i+2])]
 }
 
 // decoded undoes percent-encoding; a percent sign that starts no escape stands for itself.
 func decoded(s string) string {
 	dst := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
+		if isEscape(s, i) {
 			dst = append(dst, unhex(s[i+1])<<4|unhex(s[i+2]))
 			i += 2
 		} else {

@@ -12,6 +12,7 @@ import (
 	"github.com/awsauth-go/awsauth"
 	"github.com/awsauth-go/awsauth/identity"
 	"github.com/awsauth-go/awsauth/internal/config"
+	"github.com/awsauth-go/awsauth/internal/printable"
 	"github.com/awsauth-go/awsauth/rolesanywhere"
 )
 
@@ -86,7 +87,7 @@ func exitCode(err error) int {
 	return ExitFailed
 }
 
-// report prints an error in one line, and what to do about it in another.
+// report prints an error in one line, and in another what to do about it and where that is explained.
 func report(w io.Writer, c *cobra.Command, err error) int {
 	name := strings.TrimPrefix(strings.TrimPrefix(c.CommandPath(), "awsauth"), " ")
 	if name != "" {
@@ -97,10 +98,10 @@ func report(w io.Writer, c *cobra.Command, err error) int {
 	if code == ExitUsage && byVariable {
 		code = ExitConfiguration
 	}
-	fmt.Fprintf(w, "awsauth: %s%s\n", name, printable(text))
+	fmt.Fprintf(w, "awsauth: %s%s\n", name, printable.Lines(text))
 	if hint := hint(c, err); hint != "" {
 		hint, _ = nameVariables(c, hint)
-		fmt.Fprintf(w, "awsauth: hint: %s\n", printable(hint))
+		fmt.Fprintf(w, "awsauth: hint: %s (%s)\n", printable.Line(hint), link(err, code))
 	}
 	return code
 }

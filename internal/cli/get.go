@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 
+	"github.com/awsauth-go/awsauth/internal/printable"
 	"github.com/awsauth-go/awsauth/internal/secret"
 )
 
@@ -59,6 +60,7 @@ type obtained struct {
 	arn         string // who the credentials are; "" when not known
 	through     string // how they were obtained; "" for static ones
 	unverified  string // why arn is not known
+	emulator    string // the endpoint that is not AWS; "" for AWS
 }
 
 // print writes the credentials in the format asked for, or for a person.
@@ -89,6 +91,9 @@ func describeCredentials(got obtained, showSecrets bool, now time.Time) string {
 	if got.through != "" {
 		fmt.Fprintf(&b, "through %s\n", got.through)
 	}
+	if got.emulator != "" {
+		b.WriteString(emulatorNote(got.emulator) + "\n")
+	}
 	if got.credentials.CanExpire {
 		fmt.Fprintf(&b, "expires in %s (%s)\n", until(got.credentials.Expires.Sub(now)), got.credentials.Expires.UTC().Format("15:04 MST"))
 	} else {
@@ -104,6 +109,11 @@ func describeCredentials(got obtained, showSecrets bool, now time.Time) string {
 	fmt.Fprintf(&b, "Use it:  awsauth get %s … --format %s\n", got.kind, strings.Join(formatNames(), "|"))
 	b.WriteString("Look:    awsauth get " + got.kind + " … --show-secrets\n")
 	return b.String()
+}
+
+// emulatorNote says that credentials are not AWS's: plain HTTP is for an emulator on loopback alone.
+func emulatorNote(endpoint string) string {
+	return "EMULATOR: these credentials are from " + endpoint + ", not from AWS"
 }
 
 // until writes a time span for a person, with the unit that matters.
@@ -159,13 +169,16 @@ func (o *output) verifies(streams IO) bool {
 // verifyWith fills in who the credentials are. A person is only told when STS cannot be reached; a refusal counts.
 func (o *output) verifyWith(ctx context.Context, streams IO, s stsClient, got *obtained) error {
 	arn, err := s.callerIdentity(ctx, streams, got.credentials)
+	if err == nil && got.arn != "" && got.arn != arn {
+		err = newSTSError(errors.New("its answer is about somebody else than Roles Anywhere's"), got.credentials)
+	}
 	if err == nil {
 		got.arn = arn
 		return nil
 	}
 	failed := new(stsError)
 	if ctx.Err() == nil && errors.As(err, &failed) && !failed.refused() && !o.verify {
-		got.unverified = printable(failed.Error())
+		got.unverified = printable.Line(failed.Error())
 		return nil
 	}
 	return err

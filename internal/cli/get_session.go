@@ -123,6 +123,12 @@ func (s *sessionFlags) run(ctx context.Context, streams IO, out output) (obtaine
 		arn:         created.AssumedRoleARN,
 		through:     created.SourceIdentity + " → " + s.roleARN,
 	}
+	if endpoint := session.Endpoint.URL; strings.HasPrefix(endpoint, "http:") {
+		got.emulator = endpoint
+		if streams.ErrIsTerminal && !streams.OutIsTerminal {
+			fmt.Fprintln(streams.Err, "awsauth: note: "+emulatorNote(endpoint))
+		}
+	}
 	if out.verify {
 		err = s.verify(ctx, streams, out, &got)
 	}

@@ -84,7 +84,7 @@ func TestCtrlCWhileAWSDoesNotAnswer(t *testing.T) {
 	}))
 	defer hanging.Close()
 	command := exec.CommandContext(t.Context(), "awsauth", strings.Fields(w.expand("get $SESSION --endpoint-url "+hanging.URL))...)
-	command.Env = append(os.Environ(), "AWSAUTH_FORMAT=env")
+	command.Env = append(os.Environ(), "AWSAUTH_FORMAT=env", "GORACE="+raceOptions)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	if err := command.Start(); err != nil {
@@ -100,6 +100,21 @@ func TestCtrlCWhileAWSDoesNotAnswer(t *testing.T) {
 	}
 	if stdout.Len()+stderr.Len() > 0 {
 		t.Errorf("it said %q and %q", stdout.String(), stderr.String())
+	}
+}
+
+// A person who stops waiting for STS gets nothing, as for anything else that was stopped.
+func TestCtrlCWhileSTSDoesNotAnswer(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.serve(t, "HANGING", func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		cancel()
+		<-r.Context().Done()
+	})
+	got := w.run(ctx, adminArguments+" --endpoint-url $HANGING", onTerminal, w.admin())
+	if got.code != ExitInterrupted || got.stdout != "" {
+		t.Errorf("exit code %d, %q; want 130 and nothing", got.code, got.stdout)
 	}
 }
 

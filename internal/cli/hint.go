@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"io/fs"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/awsauth-go/awsauth/identity"
 	"github.com/awsauth-go/awsauth/internal/config"
 	"github.com/awsauth-go/awsauth/internal/secret"
+	"github.com/awsauth-go/awsauth/rolesanywhere"
 )
 
 // referenceHint says what to do about a reference that cannot be read.
@@ -34,6 +37,47 @@ func hint(c *cobra.Command, err error) string {
 		return c.CommandPath() + " --help"
 	}
 	return knownHint(err)
+}
+
+// link answers where the error index tells more: the section of the error itself, or that of its exit code.
+func link(err error, code int) string {
+	topic := ""
+	refused, sts := new(rolesanywhere.Error), new(stsError)
+	switch {
+	case errors.As(err, &refused) && len(refused.Findings) > 0:
+		topic = refused.Findings[0].Topic
+	case errors.As(err, &refused):
+	case errors.As(err, &sts) && sts.refused():
+		topic = "STS refused the credentials"
+	default:
+		for _, h := range hints {
+			if errors.Is(err, h.cause) {
+				topic = h.cause.Error()
+				break
+			}
+		}
+	}
+	if topic == "" {
+		for _, e := range ExitCodes {
+			if e.Code == code {
+				topic = e.Name
+			}
+		}
+	}
+	return "docs/errors.md#" + slug(topic)
+}
+
+// slug is the fragment that GitHub makes of a heading.
+func slug(heading string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '-'
+		case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, heading)
 }
 
 // knownHint looks an error up among the hints.

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/awsauth-go/awsauth/emulator"
 	"github.com/awsauth-go/awsauth/identity"
 	"github.com/awsauth-go/awsauth/internal/pki"
+	"github.com/awsauth-go/awsauth/internal/safefile"
 )
 
 // localAWS is a running emulator.
@@ -115,9 +115,9 @@ func writeIdentity(dir string, id *identity.Identity) (certificate, privateKey s
 		return "", "", err
 	}
 	certificate, privateKey = filepath.Join(dir, certificateFile), filepath.Join(dir, privateKeyFile)
-	if err := os.WriteFile(privateKey, key, 0o600); err != nil {
+	if err := safefile.Write(privateKey, key); err != nil {
 		return "", "", err
 	}
 	certificates := append(pki.CertificatesPEM(id.Certificate), pki.CertificatesPEM(id.Chain...)...)
-	return certificate, privateKey, os.WriteFile(certificate, certificates, 0o600)
+	return certificate, privateKey, safefile.Write(certificate, certificates)
 }

@@ -30,7 +30,8 @@ func promptOnTerminal(ctx context.Context, question string) (_ []byte, err error
 	answer, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
 	if ctx.Err() != nil {
 		// The question still reads: the terminal is given back, and closed by the end of the process.
-		return nil, errors.Join(ctx.Err(), term.Restore(fd, before))
+		_, lineErr := fmt.Fprintln(tty)
+		return nil, errors.Join(ctx.Err(), lineErr, term.Restore(fd, before))
 	}
 	_, lineErr := fmt.Fprintln(tty)
 	return answer, errors.Join(err, lineErr, tty.Close())

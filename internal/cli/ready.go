@@ -8,12 +8,14 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/awsauth-go/awsauth/emulator"
 	"github.com/awsauth-go/awsauth/internal/pki"
+	"github.com/awsauth-go/awsauth/internal/safefile"
 )
 
 // ready is what a person or a script needs to use an emulator.
@@ -46,8 +48,8 @@ type readyIdentity struct {
 func (f *emulatorFlags) directory() (dir string, cleanUp func() error, err error) {
 	nothing := func() error { return nil }
 	if f.state != "" {
-		if err := os.MkdirAll(f.state, 0o700); err != nil {
-			return "", nothing, configurationError{error: fmt.Errorf("--state %s: %w", f.state, cause(err)), hint: "name a directory that can be written"}
+		if err := f.checkState(); err != nil {
+			return "", nothing, err
 		}
 		dir, err := filepath.Abs(f.state)
 		return dir, nothing, err
@@ -57,6 +59,32 @@ func (f *emulatorFlags) directory() (dir string, cleanUp func() error, err error
 	}
 	dir, err = os.MkdirTemp("", "awsauth-emulator-")
 	return dir, func() error { return os.RemoveAll(dir) }, err
+}
+
+// checkState makes the state's directory, or demands that it is the emulator's own and nobody else may write there: what
+// somebody else keeps in it is not for the emulator to replace.
+func (f *emulatorFlags) checkState() error {
+	if err := os.MkdirAll(f.state, 0o700); err != nil {
+		return configurationError{error: fmt.Errorf("--state %s: %w", f.state, cause(err)), hint: "name a directory that can be written"}
+	}
+	info, err := os.Stat(f.state)
+	if err != nil {
+		return configurationError{error: fmt.Errorf("--state %s: %w", f.state, cause(err)), hint: "name a directory that can be written"}
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
+		return configurationError{error: fmt.Errorf("--state %s: others may write there", f.state), hint: "chmod 700 " + f.state}
+	}
+	entries, err := os.ReadDir(f.state)
+	if err != nil {
+		return configurationError{error: fmt.Errorf("--state %s: %w", f.state, cause(err)), hint: "make it readable"}
+	}
+	if _, err := os.Stat(filepath.Join(f.state, readyFile)); len(entries) > 0 && errors.Is(err, fs.ErrNotExist) {
+		return configurationError{
+			error: fmt.Errorf("--state %s: holds something else, or what an interrupted start has left", f.state),
+			hint:  "remove what it holds, or name another directory",
+		}
+	}
+	return nil
 }
 
 // readyFile remembers, beside the state, what has been prepared.
@@ -99,7 +127,7 @@ func (f *emulatorFlags) fill(local *localAWS, dir string) (*ready, error) {
 	var id *readyIdentity
 	if f.trust != "" {
 		var err error
-		if bundle, err = readSmall(f.trust); err != nil {
+		if bundle, err = safefile.Read(f.trust, maxSeed); err != nil {
 			return nil, f.trustError(err)
 		}
 	} else {
@@ -165,12 +193,12 @@ func (f *emulatorFlags) kept() (*ready, error) {
 		return nil, nil
 	}
 	path := filepath.Join(f.state, readyFile)
-	raw, err := os.ReadFile(path)
+	raw, err := safefile.Read(path, maxSeed)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, configurationError{error: fmt.Errorf("--state: %s: %w", path, cause(err)), hint: "make it readable"}
+		return nil, configurationError{error: fmt.Errorf("--state: %s: %w", path, err), hint: "make it readable"}
 	}
 	r := new(ready)
 	if err := json.Unmarshal(raw, r); err != nil {
@@ -193,7 +221,7 @@ func (f *emulatorFlags) keep(r *ready) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(f.state, readyFile), raw, 0o600)
+	return safefile.Write(filepath.Join(f.state, readyFile), raw)
 }
 
 // announce says that it is ready, and how to use it.
@@ -207,7 +235,7 @@ func (f *emulatorFlags) announce(streams IO, r *ready) error {
 	for _, name := range slices.Sorted(maps.Keys(r.Environment)) {
 		fmt.Fprintf(&b, "  export %s=%s\n", name, quotePOSIX(r.Environment[name]))
 	}
-	b.WriteString("  aws sts get-caller-identity\n\nWith a certificate:\n")
+	b.WriteString("  aws --endpoint-url $AWS_ENDPOINT_URL sts get-caller-identity\n\nWith a certificate:\n")
 	uri := "file:leaf.pem?key=leaf.key"
 	if r.Identity != nil {
 		uri = r.Identity.URI

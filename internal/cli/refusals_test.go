@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -267,7 +268,7 @@ func secretRefusals() []refusal {
 		},
 		{
 			name: "a secret with a space", arguments: someStatic + "--secret-access-key -", code: ExitUsage, stdin: "x y",
-			message: "get static: --secret-access-key has white space in it",
+			message: "get static: --secret-access-key has characters that none has: it is printable ASCII without spaces",
 			hint:    staticHelp,
 		},
 		{
@@ -409,6 +410,11 @@ func answerRefusals() []refusal {
 			hint:    "check the network, HTTPS_PROXY and --endpoint-url",
 		},
 		{
+			name: "a refusal by STS with control characters for the terminal", arguments: someStatic + "--secret-access-key - --verify --endpoint-url $STS_TERMINAL", code: ExitRefused, stdin: "x",
+			message: "get static: STS refused the credentials: Denied:  31m access denied",
+			hint:    "look the access key up in the IAM console",
+		},
+		{
 			name: "a key that STS does not know", arguments: someStatic + "--secret-access-key - --verify --endpoint-url $ENDPOINT", code: ExitRefused, stdin: "x",
 			message: "get static: STS refused the credentials: InvalidClientTokenId: The security token included in the request is invalid.",
 			hint:    "the access key does not exist or is inactive, or its session token is another's",
@@ -477,11 +483,31 @@ func commandRefusals() []refusal {
 	}
 }
 
+var (
+	linkForm    = regexp.MustCompile(` \(docs/errors\.md#(.*)\)`)
+	headingForm = regexp.MustCompile(`(?m)^#+ (.*)$`)
+)
+
+// errorSections are the fragments that links to the error index may have.
+func errorSections(t *testing.T) map[string]bool {
+	t.Helper()
+	index, err := os.ReadFile("../../docs/errors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := map[string]bool{}
+	for _, m := range headingForm.FindAllStringSubmatch(string(index), -1) {
+		sections[slug(m[1])] = true
+	}
+	return sections
+}
+
 // Every mistake has one line that says what is wrong and one that says what to do, and writes nothing else.
 func TestRefusals(t *testing.T) {
 	w := newWorld(t)
 	w.defective(t)
 	w.hostile(t)
+	sections := errorSections(t)
 	w.names["EMPTY"] = w.file(t, "empty", "", 0o600)
 	w.names["OPEN"] = w.file(t, "open", "hunter2\n", 0o644)
 	w.describeDefects(t)
@@ -495,9 +521,15 @@ func TestRefusals(t *testing.T) {
 				got := w.run(t.Context(), r.arguments, func(s *IO) { s.In = strings.NewReader(r.stdin) }, r.environment...)
 				want := "awsauth: " + r.message + "\n"
 				if r.hint != "" {
-					want += "awsauth: hint: " + r.hint + "\n"
+					want += "awsauth: hint: " + r.hint + " (docs/errors.md#SECTION)\n"
 				}
 				want = w.expand(want)
+				for _, m := range linkForm.FindAllStringSubmatch(got.stderr, -1) {
+					if !sections[m[1]] {
+						t.Errorf("docs/errors.md has no section #%s", m[1])
+					}
+				}
+				got.stderr = linkForm.ReplaceAllString(got.stderr, " (docs/errors.md#SECTION)")
 				said := dayForm.ReplaceAllString(requestIDForm.ReplaceAllString(got.stderr, "ID"), "A DAY")
 				if said != want {
 					t.Errorf("standard error:\ngot\n%s\nwant\n%s", said, want)

@@ -26,18 +26,21 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"awsauth": func() { os.Exit(Main()) }})
 }
 
+// raceOptions, in GORACE, let the command end at once: built with the race detector it would otherwise linger for a second.
+const raceOptions = "atexit_sleep_ms=0"
+
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup:               setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"run":      cmdRun,
-			"emulator": cmdEmulator,
-			"keep":     cmdKeep,
-			"stop":     cmdStop,
-			"ca":       cmdCA,
-			"empty":    cmdEmpty,
+			"run":       cmdRun,
+			"emulator":  cmdEmulator,
+			"keep":      cmdKeep,
+			"interrupt": cmdInterrupt,
+			"ca":        cmdCA,
+			"empty":     cmdEmpty,
 		},
 	})
 }
@@ -45,6 +48,7 @@ func TestScripts(t *testing.T) {
 // setupScript gives each script a home and a directory for temporary files, both empty.
 func setupScript(env *testscript.Env) error {
 	env.Values[runningKey] = map[string]*running{}
+	env.Setenv("GORACE", raceOptions)
 	for variable, dir := range map[string]string{"HOME": "home", "TMPDIR": "tmp"} {
 		path := filepath.Join(env.WorkDir, dir)
 		if err := os.Mkdir(path, 0o700); err != nil {
@@ -96,7 +100,7 @@ func background(ts *testscript.TestScript, name string, args ...string) *running
 	}
 	r := &running{command: exec.Command("awsauth", args...), log: ts.MkAbs(name + ".log")}
 	r.command.Dir = ts.Getenv("WORK")
-	r.command.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "TMPDIR="+ts.Getenv("TMPDIR"),
+	r.command.Env = append(os.Environ(), "GORACE="+raceOptions, "HOME="+ts.Getenv("HOME"), "TMPDIR="+ts.Getenv("TMPDIR"),
 		"UPSTREAM_SECRET="+ts.Getenv("UPSTREAM_SECRET"))
 	log, err := os.Create(r.log)
 	ts.Check(err)
@@ -178,9 +182,9 @@ func cmdKeep(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".txt"), []byte(text.String()), 0o600))
 }
 
-// cmdStop is "stop NAME": Ctrl-C, on which the command must end with exit code 0. What it wrote to standard error is in
+// cmdInterrupt is "interrupt NAME": Ctrl-C, on which the command must end with exit code 0. What it wrote to standard error is in
 // NAME.log.
-func cmdStop(ts *testscript.TestScript, _ bool, args []string) {
+func cmdInterrupt(ts *testscript.TestScript, _ bool, args []string) {
 	all := ts.Value(runningKey).(map[string]*running)
 	r := all[args[0]]
 	if r == nil {

@@ -3,13 +3,13 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/awsauth-go/awsauth/emulator"
+	"github.com/awsauth-go/awsauth/internal/safefile"
 )
 
 // maxSeed bounds the seed file, in bytes.
@@ -24,7 +24,7 @@ func (f *emulatorFlags) readSeed() (*emulator.Seed, error) {
 	fail := func(err error) error {
 		return configurationError{error: fmt.Errorf("--seed %s: %w", f.seed, err), hint: "docs/emulator.md describes the file"}
 	}
-	raw, err := readSmall(f.seed)
+	raw, err := safefile.Read(f.seed, maxSeed)
 	if err != nil {
 		return nil, fail(err)
 	}
@@ -42,7 +42,7 @@ func (f *emulatorFlags) readSeed() (*emulator.Seed, error) {
 			if !filepath.IsAbs(path) {
 				path = filepath.Join(filepath.Dir(f.seed), path)
 			}
-			raw, err := readSmall(path)
+			raw, err := safefile.Read(path, maxSeed)
 			if err != nil {
 				return nil, fail(fmt.Errorf("trust_anchors[%d] %q: %s: %w", i, anchor.Name, path, err))
 			}
@@ -56,7 +56,8 @@ func (f *emulatorFlags) readSeed() (*emulator.Seed, error) {
 func seedProblem(err error) error {
 	var located yaml.Error
 	if !errors.As(err, &located) {
-		return errors.New("a value is not one that belongs there")
+		// Types that read themselves do not say where.
+		return errors.New("a duration is not written as 15m or 1h30m, or a policy is neither a mapping nor JSON")
 	}
 	at := located.GetToken().Position
 	problem := "not a value that belongs here"
@@ -65,20 +66,4 @@ func seedProblem(err error) error {
 		problem = located.GetMessage()
 	}
 	return fmt.Errorf("line %d, column %d: %s", at.Line, at.Column, problem)
-}
-
-// readSmall reads a regular file of no more than maxSeed bytes.
-func readSmall(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, cause(err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxSeed {
-		return nil, fmt.Errorf("not a file of at most %d bytes", maxSeed)
-	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, cause(err)
-	}
-	return raw, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ const stsTimeout = 5 * time.Second
 // stsClient asks STS who credentials are.
 type stsClient struct {
 	region, endpoint string
+	fips, dualStack  bool
 	transport        http.RoundTripper
 }
 
@@ -59,6 +61,8 @@ func (s *stsClient) prepare(streams IO) error {
 			return configurationError{error: fmt.Errorf("%s: %w", variable, err), hint: "unset " + variable + ", or correct it"}
 		}
 		s.endpoint = u.String()
+	} else {
+		s.fips, s.dualStack = streams.Environment.FIPS(), streams.Environment.DualStack()
 	}
 	roots, err := streams.Environment.RootCAs()
 	if err != nil {
@@ -91,18 +95,37 @@ func (s stsClient) callerIdentity(ctx context.Context, streams IO, c aws.Credent
 	options := sts.Options{
 		Region:           s.region,
 		Credentials:      aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil }),
-		HTTPClient:       &http.Client{Transport: s.transport},
+		HTTPClient:       &http.Client{Transport: s.transport, CheckRedirect: refuseRedirects},
 		RetryMaxAttempts: 2,
 	}
 	if s.endpoint != "" {
 		options.BaseEndpoint = aws.String(s.endpoint)
 	}
+	if s.fips {
+		options.EndpointOptions.UseFIPSEndpoint = aws.FIPSEndpointStateEnabled
+	}
+	if s.dualStack {
+		options.EndpointOptions.UseDualStackEndpoint = aws.DualStackEndpointStateEnabled
+	}
 	out, err := sts.New(options).GetCallerIdentity(ctx, nil)
 	if err != nil {
 		return "", newSTSError(err, c)
 	}
-	return aws.ToString(out.Arn), nil
+	arn := aws.ToString(out.Arn)
+	if !callerForm.MatchString(arn) {
+		return "", newSTSError(errForeignAnswer, c)
+	}
+	return arn, nil
 }
+
+// refuseRedirects keeps the session token, which net/http would send along, from another host. STS never redirects.
+func refuseRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+var (
+	// callerForm is the ARN of a user, a role's session or the root of an account.
+	callerForm       = regexp.MustCompile(`^arn:aws(-[a-z]+)*:(iam|sts)::[0-9]{12}:[!-~]+$`)
+	errForeignAnswer = errors.New("the answer does not say who this is: it is not STS's own")
+)
 
 // stsError is a failed GetCallerIdentity.
 type stsError struct {
@@ -131,6 +154,8 @@ func (e *stsError) describe() string {
 		call     *url.Error
 	)
 	switch {
+	case e.foreign():
+		return "STS cannot be reached: the answer is a redirect, which STS never sends"
 	case errors.As(e.err, &answered) && e.refused():
 		return fmt.Sprintf("STS refused the credentials: %s: %s", answered.ErrorCode(), answered.ErrorMessage())
 	case errors.As(e.err, &answered):
@@ -157,7 +182,13 @@ func (e *stsError) Unwrap() error { return e.err }
 
 func (e *stsError) refused() bool {
 	var refused smithy.APIError
-	return errors.As(e.err, &refused) && refused.ErrorFault() != smithy.FaultServer
+	return errors.As(e.err, &refused) && refused.ErrorFault() != smithy.FaultServer && !e.foreign()
+}
+
+// foreign reports an answer that is no error of AWS's, which have statuses of 400 and above.
+func (e *stsError) foreign() bool {
+	var response *smithyhttp.ResponseError
+	return errors.As(e.err, &response) && response.HTTPStatusCode() < http.StatusBadRequest && response.HTTPStatusCode() >= 300
 }
 
 func (e *stsError) exit() int {
@@ -170,7 +201,7 @@ func (e *stsError) exit() int {
 // Hint answers what to do.
 func (e *stsError) Hint() string {
 	var refused smithy.APIError
-	if !errors.As(e.err, &refused) {
+	if !errors.As(e.err, &refused) || e.foreign() {
 		return "check the network, HTTPS_PROXY and --endpoint-url"
 	}
 	switch refused.ErrorCode() {

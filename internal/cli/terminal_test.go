@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,7 @@ func TestAPersonIsToldWhoAndUntilWhenAndNoSecret(t *testing.T) {
 	got := w.run(t.Context(), "get $SESSION --session-name nightly", onTerminal)
 	want := `session  arn:aws:sts::123456789012:assumed-role/local/nightly
 through CN=client → $ROLE
+EMULATOR: these credentials are from $ENDPOINT, not from AWS
 expires in 60 min (TIME UTC)
 Use it:  awsauth get session … --format env|fish|ini|json|powershell|process
 Look:    awsauth get session … --show-secrets
@@ -128,13 +130,31 @@ func TestATimeSpanHasTheUnitThatMatters(t *testing.T) {
 	}
 }
 
+// lockedBuffer may be written to and looked at at the same time.
+type lockedBuffer struct {
+	mu sync.Mutex // guards b
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 func TestWhatIsAwaitedIsShownAfterAWhileAndGoneAfterwards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var shown bytes.Buffer
+		var shown lockedBuffer
 		done := waiting(IO{Err: &shown, ErrIsTerminal: true}, "asking STS")
 		time.Sleep(patience - time.Millisecond)
 		synctest.Wait()
-		if shown.Len() > 0 {
+		if shown.String() != "" {
 			t.Errorf("%q is shown too early", shown.String())
 		}
 		time.Sleep(2 * time.Millisecond)
@@ -151,14 +171,14 @@ func TestWhatIsAwaitedIsShownAfterAWhileAndGoneAfterwards(t *testing.T) {
 
 func TestAShortWaitIsNotShownAndNeitherIsOneWithoutATerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var shown bytes.Buffer
+		var shown lockedBuffer
 		done := waiting(IO{Err: &shown, ErrIsTerminal: true}, "asking STS")
 		time.Sleep(patience / 2)
 		done()
 		done = waiting(IO{Err: &shown}, "asking STS")
 		time.Sleep(2 * patience)
 		done()
-		if shown.Len() > 0 {
+		if shown.String() != "" {
 			t.Errorf("%q is shown", shown.String())
 		}
 	})

@@ -61,13 +61,3 @@ func columns(rows [][2]string, left, width int) string {
 	}
 	return b.String()
 }
-
-// printable keeps a terminal safe from what others have written: control characters become spaces, but for line ends.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, s)
-}

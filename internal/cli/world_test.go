@@ -18,7 +18,6 @@ import (
 	"github.com/awsauth-go/awsauth/awsauthtest"
 	"github.com/awsauth-go/awsauth/emulator"
 	"github.com/awsauth-go/awsauth/internal/config"
-	"github.com/awsauth-go/awsauth/internal/pki"
 )
 
 // world is a local AWS, servers that are no AWS, and files of all kinds. Its names stand in the tests' command lines and
@@ -175,6 +174,11 @@ func (w *world) hostile(t *testing.T) {
 		rw.WriteHeader(http.StatusForbidden)
 		fmt.Fprint(rw, `{"message":"\u001b]0;owned\u0007 access denied"}`)
 	})
+	w.serve(t, "STS_TERMINAL", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "text/xml")
+		rw.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(rw, "<ErrorResponse><Error><Code>Denied</Code><Message>&#x9b;31m access denied</Message></Error></ErrorResponse>")
+	})
 	cutting := awsauthtest.Start(t)
 	cutting.Fail(cutAll(t))
 	w.names["CUT"] = cutting.Endpoint
@@ -188,16 +192,6 @@ func cutAll(t *testing.T) emulator.Fault {
 		t.Fatal(err)
 	}
 	return fault
-}
-
-// caPEM is a certificate of a CA that nobody trusts.
-func caPEM(t *testing.T) string {
-	t.Helper()
-	ca, err := pki.NewCA("nobody", time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pki.CertificatesPEM(ca.Certificate))
 }
 
 // describeDefects names what messages say of the defective certificates: $TODAY, when the expired one ended, and $SERIAL,

@@ -8,13 +8,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 
 	"golang.org/x/net/http/httpproxy"
+
+	"github.com/awsauth-go/awsauth/internal/safefile"
 )
 
 // Environment looks variables up.
@@ -93,6 +94,9 @@ func (e Environment) Proxy() func(*http.Request) (*url.URL, error) {
 	return func(r *http.Request) (*url.URL, error) { return proxy(r.URL) }
 }
 
+// maxCABundle bounds AWS_CA_BUNDLE, in bytes; a distribution's bundle has about 220 000.
+const maxCABundle = 8 << 20
+
 // ErrCABundle reports an AWS_CA_BUNDLE that cannot be used.
 var ErrCABundle = errors.New("AWS_CA_BUNDLE")
 
@@ -102,11 +106,8 @@ func (e Environment) RootCAs() (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil
 	}
-	bundle, err := os.ReadFile(path)
+	bundle, err := safefile.Read(path, maxCABundle)
 	if err != nil {
-		if p := new(fs.PathError); errors.As(err, &p) {
-			err = p.Err
-		}
 		return nil, fmt.Errorf("%w: %s: %w", ErrCABundle, path, err)
 	}
 	pool := x509.NewCertPool()

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"strings"
+
+	"github.com/awsauth-go/awsauth/internal/safefile"
 )
 
 // maxSize bounds what a reference may lead to, in bytes.
@@ -75,34 +75,15 @@ func (r Resolver) read(reference string) (string, error) {
 	return "", ErrReference
 }
 
-func readFile(path string) (_ string, err error) {
-	info, err := os.Stat(path)
+func readFile(path string) (string, error) {
+	data, mode, err := safefile.ReadMode(path, maxSize)
 	if err != nil {
-		return "", fmt.Errorf("file:%s: %w", path, cause(err))
+		return "", fmt.Errorf("file:%s: %w", path, err)
 	}
-	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("file:%s: not a regular file", path)
+	if !private(mode) {
+		return "", fmt.Errorf("file:%s has mode %04o: %w; chmod 600 %s", path, mode.Perm(), ErrMode, path)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("file:%s: %w", path, cause(err))
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if info, err = f.Stat(); err != nil {
-		return "", fmt.Errorf("file:%s: %w", path, cause(err))
-	}
-	if !private(info.Mode()) {
-		return "", fmt.Errorf("file:%s has mode %04o: %w; chmod 600 %s", path, info.Mode().Perm(), ErrMode, path)
-	}
-	return readAll("file:"+path, f)
-}
-
-// cause leaves out the path, which the message has already.
-func cause(err error) error {
-	if p := new(fs.PathError); errors.As(err, &p) {
-		return p.Err
-	}
-	return err
+	return withoutLineEnd(data), nil
 }
 
 func readAll(name string, r io.Reader) (string, error) {
@@ -113,6 +94,10 @@ func readAll(name string, r io.Reader) (string, error) {
 	if len(b) > maxSize {
 		return "", fmt.Errorf("%s: longer than %d bytes", name, maxSize)
 	}
+	return withoutLineEnd(b), nil
+}
+
+func withoutLineEnd(b []byte) string {
 	b = bytes.TrimSuffix(b, []byte("\n"))
-	return string(bytes.TrimSuffix(b, []byte("\r"))), nil
+	return string(bytes.TrimSuffix(b, []byte("\r")))
 }

@@ -8,23 +8,6 @@ import (
 	"testing"
 )
 
-// scene is an emulator with one identity and a shared config file for it.
-type scene struct {
-	*localAWS
-	pki    *authority
-	id     packing
-	config string
-}
-
-func newScene(t testing.TB, args ...string) *scene {
-	t.Helper()
-	p := newAuthority(t)
-	p.leaf("backup", "P-256", root)
-	id := packing{name: "backup", uri: "file:" + p.path("backup.pem") + "?key=" + p.path("backup.key")}
-	local := startEmulator(t, p, args...)
-	return &scene{local, p, id, local.writeConfig(t, p, id)}
-}
-
 // aws makes a command of the AWS CLI that gets its credentials through credential_process.
 func (s *scene) aws(t testing.TB, cli tool, args ...string) *exec.Cmd {
 	t.Helper()
@@ -71,9 +54,12 @@ func (s *scene) manageUser(t *testing.T, cli tool) {
 	}
 	s.ask(t, cli, &made, "iam", "create-access-key", "--user-name", "carol")
 
+	s.pki.write("secret", made.AccessKey.SecretAccessKey)
+	s.pki.write("carol", "[profile carol]\ncredential_process = "+command+" get static --access-key-id "+made.AccessKey.AccessKeyId+
+		" --secret-access-key 'file:"+s.pki.path("secret")+"' --format process\n")
 	asCarol := func(args ...string) *exec.Cmd {
-		c := foreign(t, cli.path, append([]string{"--endpoint-url", s.Endpoint, "--output", "json"}, args...)...)
-		c.Env = append(c.Env, "AWS_ACCESS_KEY_ID="+made.AccessKey.AccessKeyId, "AWS_SECRET_ACCESS_KEY="+made.AccessKey.SecretAccessKey)
+		c := foreign(t, cli.path, append([]string{"--endpoint-url", s.Endpoint, "--profile", "carol", "--output", "json"}, args...)...)
+		c.Env = append(c.Env, "AWS_CONFIG_FILE="+s.pki.path("carol"))
 		return c
 	}
 	var got caller
@@ -88,6 +74,15 @@ func (s *scene) manageUser(t *testing.T, cli tool) {
 }
 
 func (s *scene) manageProfile(t *testing.T, cli tool) {
+	var anchors struct {
+		TrustAnchors []struct {
+			ARN string `json:"trustAnchorArn"`
+		}
+	}
+	s.ask(t, cli, &anchors, "rolesanywhere", "list-trust-anchors")
+	if len(anchors.TrustAnchors) != 1 || anchors.TrustAnchors[0].ARN != s.TrustAnchorARN {
+		t.Errorf("got trust anchors %v, want %s", anchors.TrustAnchors, s.TrustAnchorARN)
+	}
 	var made struct {
 		Profile struct {
 			ProfileID  string `json:"profileId"`
@@ -127,7 +122,7 @@ func (s *scene) revoke(t *testing.T, cli tool) {
 
 func TestTheAWSCLIReportsRefusals(t *testing.T) {
 	s := newScene(t, "--session-lifetime", "1s")
-	cases := s.refusedCredentials(t)[:3] // the AWS CLI takes a second each; boto3 has them all
+	cases := s.spoil(t)[:3] // the AWS CLI takes a second each; boto3 has them all
 	for _, cli := range awsCLIs(t) {
 		for _, refused := range cases {
 			t.Run(cli.version+" with "+refused.name, func(t *testing.T) {

@@ -32,7 +32,7 @@ func TestBoto3CallsEveryManagementOperation(t *testing.T) {
 func TestBoto3ReportsRefusals(t *testing.T) {
 	s := newScene(t, "--session-lifetime", "1s")
 	arguments, want := map[string]map[string]string{}, map[string]map[string]string{}
-	for _, refused := range s.refusedCredentials(t) {
+	for _, refused := range s.spoil(t) {
 		arguments[refused.name] = map[string]string{
 			"aws_access_key_id": refused.AccessKeyID, "aws_secret_access_key": refused.SecretAccessKey,
 		}

@@ -180,8 +180,8 @@ func (g *generator) region() string {
 func (g *generator) signed(t *testing.T) *wire {
 	t.Helper()
 	query := url.Values{}
-	for range g.IntN(5) {
-		query.Add(g.text(oddText, 1, 3), g.text(oddText, 0, 20))
+	for range g.IntN(8) {
+		query.Add(g.text("aB é~", 1, 2), g.text(oddText, 0, 20)) // names come more than once
 	}
 	body := []byte(g.text(oddText, 0, 100))
 	r, err := http.NewRequest(pick(g, "POST", "GET", "PUT"), "https://"+g.host()+"/sessions?"+query.Encode(), bytes.NewReader(body))

@@ -95,7 +95,7 @@ func (l *localAWS) useGoSDK(t *testing.T, c aws.Config, id packing) {
 func TestTheGoSDKReportsRefusals(t *testing.T) {
 	clearEnvironment(t)
 	s := newScene(t, "--session-lifetime", "1s")
-	for _, refused := range s.refusedCredentials(t) {
+	for _, refused := range s.spoil(t) {
 		t.Run(refused.name, func(t *testing.T) {
 			given := refused.Credentials
 			given.CanExpire = false // so that the SDK sends them

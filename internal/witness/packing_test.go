@@ -12,7 +12,7 @@ type packing struct {
 
 const passphrase = "correct horse battery"
 
-// sparse picks half of the packings, each form and each kind of key at least once, for clients that take a second each.
+// sparse picks every other packing, RSA and P-256 in turn, for clients that take a second each.
 func sparse(all []packing) []packing {
 	var some []packing
 	for i, id := range all {

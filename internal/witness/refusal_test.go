@@ -23,9 +23,9 @@ func (r refusedCredentials) environment() []string {
 	return env
 }
 
-// refusedCredentials spoils credentials that the command has got in every way, the commonest first. The scene's emulator issues sessions of
-// a second.
-func (s *scene) refusedCredentials(t *testing.T) []refusedCredentials {
+// spoil gets credentials through the command and makes them useless in every way, the commonest first. The scene's
+// emulator issues sessions of a second.
+func (s *scene) spoil(t *testing.T) []refusedCredentials {
 	t.Helper()
 	expired := s.getSession(t)
 	sleepUntil(expired.Expires)

@@ -60,7 +60,7 @@ func checkAuthorities(path []*x509.Certificate) error {
 			return fmt.Errorf("the certificate %q has no keyUsage keyCertSign", c.Subject)
 		}
 		if !strong[c.SignatureAlgorithm] {
-			return fmt.Errorf("the certificate %q is signed with %s, not with SHA-256 or stronger", c.Subject, c.SignatureAlgorithm)
+			return fmt.Errorf("%q is signed with %s, not with SHA-256 or stronger", c.Subject, c.SignatureAlgorithm)
 		}
 	}
 	return nil
@@ -106,7 +106,7 @@ func (a *attempt) issuerProblem(issuer, issued *x509.Certificate) string {
 	case issuer.KeyUsage&x509.KeyUsageCertSign == 0:
 		return fmt.Sprintf("the certificate %q has no keyUsage keyCertSign", issuer.Subject)
 	case !strong[issued.SignatureAlgorithm]:
-		return fmt.Sprintf("the certificate %q is signed with %s, not with SHA-256 or stronger", issued.Subject, issued.SignatureAlgorithm)
+		return fmt.Sprintf("%q is signed with %s, not with SHA-256 or stronger", issued.Subject, issued.SignatureAlgorithm)
 	default:
 		return fmt.Sprintf("%q is not signed by the key of %q", issued.Subject, issuer.Subject)
 	}

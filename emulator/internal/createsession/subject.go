@@ -60,17 +60,22 @@ func subjectID(subject string) string {
 
 func (a *attempt) seen(old []account.SeenCertificate, failed bool) []account.SeenCertificate {
 	serial, issuer := a.leaf.SerialNumber.String(), nameOf(a.leaf.RawIssuer)
-	kept := slices.DeleteFunc(slices.Clone(old), func(c account.SeenCertificate) bool {
-		return c.SerialNumber == serial && c.Issuer == issuer
-	})
-	return newest(append(kept, account.SeenCertificate{
-		SerialNumber: serial,
-		Issuer:       issuer,
-		Certificate:  string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.leaf.Raw})),
-		SeenAt:       a.now.UTC(),
-		Enabled:      true,
-		Failed:       failed,
-	}))
+	kept := slices.Clone(old)
+	i := slices.IndexFunc(kept, func(c account.SeenCertificate) bool { return c.SerialNumber == serial && c.Issuer == issuer })
+	var c account.SeenCertificate
+	if i >= 0 {
+		c = kept[i]
+		kept = slices.Delete(kept, i, i+1)
+	} else {
+		c = account.SeenCertificate{
+			SerialNumber: serial,
+			Issuer:       issuer,
+			Certificate:  string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.leaf.Raw})),
+			Enabled:      true,
+		}
+	}
+	c.SeenAt, c.Failed = a.now.UTC(), failed
+	return newest(append(kept, c))
 }
 
 func (a *attempt) properties(old []account.InstanceProperties, failed bool) []account.InstanceProperties {

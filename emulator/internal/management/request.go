@@ -43,14 +43,16 @@ func (r *request) read() error {
 	}
 	values := make(map[string]any, len(query))
 	for name, all := range query {
-		switch name {
-		case "specifiers": // the model's only list in a query
+		switch {
+		case name == "specifiers": // the model's only list in a query
 			list := make([]any, len(all))
 			for i, v := range all {
 				list[i] = v
 			}
 			values[name] = list
-		case "pageSize": // its only number
+		case len(all) > 1: // which of them is meant the signature, which sorts them, does not say
+			return invalid("The query string is malformed.", name+" is given more than once", "give it once")
+		case name == "pageSize": // the model's only number in a query
 			values[name] = number(all[0])
 		default:
 			values[name] = all[0]

@@ -108,6 +108,7 @@ func TestMembersOutsideTheModelsConstraintsAreRefusedInAWSsWords(t *testing.T) {
 		{"a body is an object", "POST", "/profiles", `[]`, "The body is not a JSON object."},
 		{"a body is one object", "POST", "/profiles", `{} {}`, "The body is not a JSON object."},
 		{"a body is bounded", "POST", "/profiles", `"` + long(maxBody) + `"`, "The body is too large."},
+		{"a parameter is given once", "GET", "/profiles?pageSize=1&pageSize=2", ``, "The query string is malformed."},
 		{"a query is well formed", "GET", "/profiles?pageSize=%zz", ``, "The query string is malformed."},
 	}
 	for _, tt := range tests {

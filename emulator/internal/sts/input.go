@@ -3,6 +3,7 @@ package sts
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -138,6 +139,13 @@ func (in *assumption) inherit(caller *account.Session) error {
 				Message: "One of the specified tag keys can't be set because it conflicts with a transitive tag key from the calling session.",
 				Reason:  "the calling session hands down the tag " + key, Remedy: "leave the tag out",
 			}
+		}
+	}
+	if n := len(in.tags) + len(in.inherited); n > maxTags {
+		return &wire.Refusal{
+			Status: 400, Code: "PackedPolicyTooLarge",
+			Message: "A session has at most " + strconv.Itoa(maxTags) + " tags.",
+			Reason:  strconv.Itoa(n) + " with those that the calling session hands down", Remedy: "pass fewer tags",
 		}
 	}
 	if in.sourceIdentity == "" {

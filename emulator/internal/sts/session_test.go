@@ -1,6 +1,7 @@
 package sts_test
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -85,6 +86,15 @@ func TestChainedSessions(t *testing.T) {
 			name: "a transitive tag cannot be changed", trust: querytest.Trust(firstRole, assumeAs, ""),
 			change: func(in *sts.AssumeRoleInput) { in.Tags = []types.Tag{tag("Team", "red")} },
 			code:   "InvalidParameterValue", message: "One of the specified tag keys can't be set because it conflicts with a transitive tag key from the calling session.",
+		},
+		{
+			name: "fifty tags beside one that is handed down", trust: querytest.Trust(firstRole, assumeAs, ""),
+			change: func(in *sts.AssumeRoleInput) {
+				for i := range 50 {
+					in.Tags = append(in.Tags, tag("k"+strconv.Itoa(i), "v"))
+				}
+			},
+			code: "PackedPolicyTooLarge", message: "A session has at most 50 tags.",
 		},
 		{
 			name: "a tag that is not transitive can be set anew", trust: querytest.Trust(firstRole, assumeAs, ""),

@@ -1,0 +1,31 @@
+// Package printable makes text of others fit for a terminal and for a line of a log.
+package printable
+
+import "strings"
+
+// Line replaces, by spaces, all that could move a terminal's cursor, end a line or turn the direction of text.
+func Line(s string) string {
+	return strings.Map(func(r rune) rune {
+		if isControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+}
+
+// Lines is Line that keeps line feeds, for messages of our own that have several lines.
+func Lines(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && isControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+}
+
+func isControl(r rune) bool {
+	return r < ' ' || r >= 0x7f && r < 0xa0 || // C0, DEL, C1
+		r == '\u2028' || r == '\u2029' || // line and paragraph separator
+		r == '\u061c' || r == '\u200e' || r == '\u200f' || // marks of direction
+		r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' // embeddings, overrides, isolates
+}

@@ -1,0 +1,3 @@
+package safefile
+
+const nonblocking = 0
