@@ -254,6 +254,11 @@ func TestSubjectsAreRemembered(t *testing.T) {
 	bad.identity = again.identity
 	bad.query.Set("roleArn", "arn:aws:iam::123456789012:role/other")
 	w.do(bad)
+	forged := w.call() // certificates are public: whoever has no key changes nothing
+	forged.identity = again.identity
+	forged.body = `{"instanceProperties":{"host":"forged"}}`
+	forged.signed = func(r *http.Request) { r.Host = "elsewhere" }
+	w.do(forged)
 	stranger := w.call()
 	stranger.identity = withChain(must(must(pki.NewCA("other", noon))(t).Issue(pki.Leaf{CommonName: "stranger"}))(t))
 	w.do(stranger)

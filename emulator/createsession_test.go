@@ -125,6 +125,12 @@ func TestCreateSessionRefusesWhatIsNotARequest(t *testing.T) {
 			"another role in the body than in the query", body(`{"roleArn":"{role}er"}`), 400, validation,
 			"roleArn in the query is another than in the body", "",
 		},
+		{
+			"a query that lost an escape on the way", spoilt(func(r *http.Request) {
+				r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "%3A", ";", 1)
+			}), 400, validation, "The query string is malformed.",
+			"a percent sign is not followed by two hexadecimal digits, or a semicolon is not escaped",
+		},
 		{"a body that is no JSON", body(`{`), 400, validation, "the body is not a JSON object", ""},
 		{"a body that is a list", body(`[]`), 400, validation, "the body is not a JSON object", ""},
 		{"a duration in words", body(`{"durationSeconds":"3600"}`), 400, validation, "the body's durationSeconds is of the wrong type", ""},

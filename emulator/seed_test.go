@@ -167,7 +167,7 @@ func TestABadSeedSaysWhere(t *testing.T) {
 		{
 			"a list that is none",
 			Seed{TrustAnchors: []SeedTrustAnchor{{Name: "a", Certificates: good, CRL: "list.pem"}}},
-			`seed trust_anchors[0] "a": crl: Invalid crlData: the data is not an X.509 certificate revocation list, PEM or DER`,
+			`seed trust_anchors[0] "a": crl: Invalid crlData: the data is not an X.509 certificate revocation list of version 2, PEM or DER (openssl ca -gencrl makes one with -crlexts)`,
 		},
 		{
 			"a list of another CA",

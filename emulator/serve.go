@@ -144,16 +144,19 @@ func (x *exchange) route() error {
 	if x.r.URL.Path != "/" && x.r.URL.Path != "" {
 		return nil
 	}
-	form := x.r.URL.Query()
+	parameters := x.r.URL.RawQuery
 	if x.r.Method == http.MethodPost {
-		var err error
-		if form, err = url.ParseQuery(string(x.body)); err != nil {
-			x.service = stsService
-			return &wire.Refusal{
-				Status: http.StatusBadRequest, Code: "MalformedQueryString",
-				Message: "The query string contains a syntax error.",
-				Remedy:  "send parameters as application/x-www-form-urlencoded",
-			}
+		parameters = string(x.body)
+	}
+	// What does not parse must not be dropped: the signature covers it, and a parameter that is lost, such as a session
+	// policy, changes what is asked for.
+	form, err := url.ParseQuery(parameters)
+	if err != nil {
+		x.service = stsService
+		return &wire.Refusal{
+			Status: http.StatusNotFound, Code: "MalformedQueryString",
+			Message: "The query string contains a syntax error.",
+			Remedy:  "send parameters as application/x-www-form-urlencoded",
 		}
 	}
 	if form.Get("Action") == "" {

@@ -10,9 +10,13 @@ package account
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // Config says which account this is.
@@ -33,7 +37,8 @@ type Account struct {
 
 	mu    sync.RWMutex // guards state and dirty
 	state *State
-	dirty bool // touched since the last save
+	dirty bool         // touched since the last save
+	lock  *flock.Flock // of Config.Dir; nil without one
 }
 
 // State is all that an account keeps. An entry is never changed once it stands in a map: whoever changes something puts
@@ -59,7 +64,7 @@ func New(c Config) (*Account, error) {
 	}
 	a := &Account{Config: c}
 	if err := a.load(); err != nil {
-		return nil, fmt.Errorf("open account: %w", err)
+		return nil, errors.Join(fmt.Errorf("open account: %w", err), a.release())
 	}
 	return a, nil
 }
@@ -110,15 +115,33 @@ func (a *Account) Read(f func(*State)) {
 	f(a.state)
 }
 
-// Write lets f change the state and saves it. f checks before it changes: when it fails, nothing may have changed.
+// Write lets f change the state and saves it. f checks before it changes: when it fails, nothing may have changed. When
+// the state cannot be saved, what f did is undone.
 func (a *Account) Write(f func(*State) error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	var before *State
+	if a.Dir != "" {
+		before = a.state.clone()
+	}
 	if err := f(a.state); err != nil {
 		return err
 	}
 	a.dirty = true
-	return a.save()
+	err := a.save()
+	if err != nil {
+		a.state = before
+	}
+	return err
+}
+
+// clone copies the maps. The entries, which never change, are shared.
+func (s *State) clone() *State {
+	c := *s
+	c.Users, c.AccessKeys, c.Roles = maps.Clone(s.Users), maps.Clone(s.AccessKeys), maps.Clone(s.Roles)
+	c.TrustAnchors, c.Profiles = maps.Clone(s.TrustAnchors), maps.Clone(s.Profiles)
+	c.CRLs, c.Subjects = maps.Clone(s.CRLs), maps.Clone(s.Subjects)
+	return &c
 }
 
 // Touch lets f note what happens at every call, such as when a subject was last seen. It is saved with the next Write or
@@ -130,11 +153,18 @@ func (a *Account) Touch(f func(*State)) {
 	a.dirty = true
 }
 
-// Close saves what has been touched.
+// Close saves what has been touched and leaves Config.Dir to others.
 func (a *Account) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.save()
+	return errors.Join(a.save(), a.release())
+}
+
+func (a *Account) release() error {
+	if a.lock == nil {
+		return nil
+	}
+	return a.lock.Unlock()
 }
 
 // ARN makes an ARN of this account: regional for Roles Anywhere, global for IAM, without a region for STS.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -123,6 +124,12 @@ func TestTheStateFileOutlivesARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	issued := a.Issue(backup, time.Hour)
+	if _, err := New(Config{ID: a.ID, Region: a.Region, Dir: dir}); err == nil || !strings.HasSuffix(err.Error(), dir+" is in use by another emulator") {
+		t.Errorf("a second one beside it: got %v", err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
 
 	again := open(t, Config{Dir: dir})
 	if _, _, err := again.OpenToken(issued.AccessKeyID, issued.SessionToken); err != nil {
@@ -148,10 +155,12 @@ func TestTheStateFileIsItsOwnersAlone(t *testing.T) {
 		}
 	}
 	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 1 {
-		t.Fatalf("got %v, %v, want the state file alone", entries, err)
+	if err != nil || len(entries) != 2 {
+		t.Fatalf("got %v, %v, want the state file and the lock alone", entries, err)
 	}
-	for path, want := range map[string]fs.FileMode{dir: 0o700 | fs.ModeDir, filepath.Join(dir, stateFile): 0o600} {
+	for path, want := range map[string]fs.FileMode{
+		dir: 0o700 | fs.ModeDir, filepath.Join(dir, stateFile): 0o600, filepath.Join(dir, lockFile): 0o600,
+	} {
 		if info, err := os.Stat(path); err != nil || info.Mode() != want {
 			t.Errorf("%s: got %v, %v, want %v", path, info.Mode(), err, want)
 		}
@@ -207,6 +216,14 @@ func TestAStateThatCannotBeSavedIsReported(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "save state: ") {
 		t.Errorf("got %v, want save state: …", err)
 	}
+	if err := a.Write(func(s *State) error { s.Users["u"] = &User{Name: "u"}; return nil }); err == nil {
+		t.Error("saved nowhere")
+	}
+	a.Read(func(s *State) {
+		if s.Users["u"] != nil {
+			t.Error("what could not be saved was not undone")
+		}
+	})
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -219,11 +236,9 @@ func TestCloseSavesWhatWasTouched(t *testing.T) {
 	dir := t.TempDir()
 	a := open(t, Config{Dir: dir})
 	a.Touch(func(s *State) { s.Subjects["s"] = &Subject{ID: "s"} })
-	open(t, Config{Dir: dir}).Read(func(s *State) {
-		if len(s.Subjects) != 0 {
-			t.Error("saved at once")
-		}
-	})
+	if raw, err := os.ReadFile(filepath.Join(dir, stateFile)); err != nil || !bytes.Contains(raw, []byte(`"subjects":{}`)) {
+		t.Errorf("saved at once, or %v", err)
+	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -346,5 +361,36 @@ func TestIdentifiersAreOfTheirForm(t *testing.T) {
 	}
 	if got := NewUniqueID(PrefixUser); len(got) != 21 || !strings.HasPrefix(got, "AIDA") {
 		t.Errorf("got unique ID %s", got)
+	}
+}
+
+// Tag keys are compared without regard to case, and a session's tag wins over its role's.
+func TestASessionTagWinsOverTheRolesWhateverItsCase(t *testing.T) {
+	a := open(t, Config{})
+	role := &Role{Name: "backup", ARN: a.ARN("iam", "role/backup"), Tags: map[string]string{"Team": "open"}}
+	for range 20 { // maps have no order
+		c := a.NewRoleCaller(role, &Session{SessionName: "nightly", Tags: map[string]string{"team": "closed"}})
+		if got := c.Context(noon).Values("aws:PrincipalTag/TEAM"); len(got) != 1 || got[0] != "closed" {
+			t.Fatalf("got %v, want closed", got)
+		}
+	}
+}
+
+// A policy that denies what was done without a second factor, or by a service, has its keys to look at.
+func TestKeysThatEveryRequestHas(t *testing.T) {
+	a := open(t, Config{})
+	user := &User{Name: "u", ARN: a.ARN("iam", "user/u")}
+	for key, want := range map[string]string{
+		"aws:ViaAWSService": "false", "aws:PrincipalIsAWSService": "false", "aws:EpochTime": strconv.FormatInt(noon.Unix(), 10),
+	} {
+		if got := a.NewUserCaller("AKIAEMU1", user, nil).Context(noon).Values(key); len(got) != 1 || got[0] != want {
+			t.Errorf("%s: got %v, want %s", key, got, want)
+		}
+	}
+	if got := a.NewUserCaller("ASIAEMU1", user, &Session{}).Context(noon).Values("aws:MultiFactorAuthPresent"); len(got) != 1 || got[0] != "false" {
+		t.Errorf("a session: got %v, want false", got)
+	}
+	if got := a.NewUserCaller("AKIAEMU1", user, nil).Context(noon).Values("aws:MultiFactorAuthPresent"); len(got) != 0 {
+		t.Errorf("a long-term key: got %v, want none", got)
 	}
 }

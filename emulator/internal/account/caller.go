@@ -1,8 +1,8 @@
 package account
 
 import (
-	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -61,26 +61,31 @@ func (c *Caller) Context(now time.Time) policy.Context {
 	x.Set("aws:PrincipalAccount", c.Account)
 	x.Set("aws:userid", c.UserID)
 	x.Set("aws:CurrentTime", now.UTC().Format(time.RFC3339))
-	tags := map[string]string{}
+	x.Set("aws:EpochTime", strconv.FormatInt(now.Unix(), 10))
+	x.Set("aws:ViaAWSService", "false")
+	x.Set("aws:PrincipalIsAWSService", "false")
+	principalTags := func(tags map[string]string) {
+		for key, value := range tags {
+			x.Set("aws:PrincipalTag/"+key, value)
+		}
+	}
 	if c.User != nil {
 		x.Set("aws:PrincipalType", "User")
 		x.Set("aws:username", c.User.Name)
-		maps.Copy(tags, c.User.Tags)
+		principalTags(c.User.Tags)
 	}
 	if c.Role != nil {
 		x.Set("aws:PrincipalType", "AssumedRole")
 		x.Set("aws:PrincipalArn", c.Role.ARN)
-		maps.Copy(tags, c.Role.Tags)
+		principalTags(c.Role.Tags)
 	}
 	if s := c.Session; s != nil {
 		x.Set("aws:TokenIssueTime", s.IssuedAt.UTC().Format(time.RFC3339))
+		x.Set("aws:MultiFactorAuthPresent", "false") // the key is absent for long-term access keys
 		if s.SourceIdentity != "" {
 			x.Set("aws:SourceIdentity", s.SourceIdentity)
 		}
-		maps.Copy(tags, s.Tags) // a session tag wins over the role's of the same key
-	}
-	for key, value := range tags {
-		x.Set("aws:PrincipalTag/"+key, value)
+		principalTags(s.Tags) // last: a session tag wins over the role's of the same key, whatever its case
 	}
 	return x
 }

@@ -69,6 +69,18 @@ func ParseCertificates(bundle []byte) ([]*x509.Certificate, error) {
 	return all, nil
 }
 
+// StrongSignature reports whether Roles Anywhere takes certificates that are signed so: RSA or ECDSA with SHA-256 or
+// stronger (User Guide, "Trust model"). ML-DSA, which it takes too, is not known here.
+func StrongSignature(a x509.SignatureAlgorithm) bool {
+	switch a {
+	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
+		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
+		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512:
+		return true
+	}
+	return false
+}
+
 // NotificationSetting is one setting of a trust anchor's expiry notifications.
 type NotificationSetting struct {
 	Event        string `json:"event"`
@@ -159,7 +171,7 @@ func ParseCRL(data []byte) (*x509.RevocationList, error) {
 	}
 	list, err := x509.ParseRevocationList(data)
 	if err != nil {
-		return nil, errors.New("the data is not an X.509 certificate revocation list, PEM or DER")
+		return nil, errors.New("the data is not an X.509 certificate revocation list of version 2, PEM or DER (openssl ca -gencrl makes one with -crlexts)")
 	}
 	return list, nil
 }

@@ -7,6 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/gofrs/flock"
+
+	"github.com/awsauth-go/awsauth/internal/safefile"
 )
 
 // stateVersion is the format of the state file; a file of another version is refused, never guessed at.
@@ -28,6 +32,9 @@ func (a *Account) load() error {
 		return nil
 	}
 	if err := os.MkdirAll(a.Dir, 0o700); err != nil {
+		return err
+	}
+	if err := a.own(); err != nil {
 		return err
 	}
 	path := filepath.Join(a.Dir, stateFile)
@@ -57,9 +64,22 @@ func (a *Account) load() error {
 	return nil
 }
 
-// save writes the state file beside itself and renames it, so that no reader and no crash ever sees half of it. The
-// caller holds the lock.
-func (a *Account) save() (err error) {
+const lockFile = "lock"
+
+// own takes the directory for this account alone until Close: two that save into one would undo each other's changes.
+func (a *Account) own() error {
+	a.lock = flock.New(filepath.Join(a.Dir, lockFile), flock.SetPermissions(0o600))
+	switch locked, err := a.lock.TryLock(); {
+	case err != nil:
+		return err
+	case !locked:
+		return fmt.Errorf("%s is in use by another emulator", a.Dir)
+	}
+	return safefile.Sweep(a.Dir)
+}
+
+// save writes the state file, whole or not at all. The caller holds the lock.
+func (a *Account) save() error {
 	if a.Dir == "" || !a.dirty {
 		return nil
 	}
@@ -71,26 +91,8 @@ func (a *Account) save() (err error) {
 	if err != nil {
 		return fmt.Errorf("save state: %w", err)
 	}
-	f, err := os.CreateTemp(a.Dir, stateFile+".*") // 0600 from creation
-	if err != nil {
+	if err := safefile.Write(filepath.Join(a.Dir, stateFile), raw); err != nil {
 		return fmt.Errorf("save state: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("save state: %w", errors.Join(err, os.Remove(f.Name())))
-		}
-	}()
-	if _, err := f.Write(raw); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Sync(); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), filepath.Join(a.Dir, stateFile)); err != nil {
-		return err
 	}
 	a.dirty = false
 	return nil

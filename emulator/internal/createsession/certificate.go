@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/awsauth-go/awsauth/emulator/internal/account"
 	"github.com/awsauth-go/awsauth/sigv4x509"
 )
 
@@ -19,13 +20,6 @@ const (
 	badSignature = "Invalid signature"
 	revoked      = "Certificate revoked"
 )
-
-// strong are the signature algorithms with SHA-256 or better.
-var strong = map[x509.SignatureAlgorithm]bool{
-	x509.SHA256WithRSA: true, x509.SHA384WithRSA: true, x509.SHA512WithRSA: true,
-	x509.SHA256WithRSAPSS: true, x509.SHA384WithRSAPSS: true, x509.SHA512WithRSAPSS: true,
-	x509.ECDSAWithSHA256: true, x509.ECDSAWithSHA384: true, x509.ECDSAWithSHA512: true,
-}
 
 // checkLeaf demands of the end-entity certificate what the User Guide's "Trust model" does.
 func (a *attempt) checkLeaf() error {
@@ -38,7 +32,7 @@ func (a *attempt) checkLeaf() error {
 		reason = "the certificate is a certificate authority: its basicConstraints have CA:TRUE"
 	case c.KeyUsage&x509.KeyUsageDigitalSignature == 0:
 		reason = "the certificate's keyUsage lacks digitalSignature"
-	case !strong[c.SignatureAlgorithm]:
+	case !account.StrongSignature(c.SignatureAlgorithm):
 		reason = fmt.Sprintf("the certificate is signed with %s, not with SHA-256 or stronger", c.SignatureAlgorithm)
 	case len(c.Subject.Names) == 0:
 		reason = "the certificate's subject is empty"
@@ -66,6 +60,7 @@ func usableKey(key any) bool {
 func (a *attempt) checkSignature() error {
 	switch err := a.signature.Verify(); {
 	case err == nil:
+		a.signed = true
 		return nil
 	case errors.Is(err, sigv4x509.ErrAlgorithm):
 		return denied(badSignature, fmt.Sprintf("%s does not go with the certificate's key", a.signature.Algorithm),

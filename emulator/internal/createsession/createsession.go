@@ -46,6 +46,7 @@ type attempt struct {
 	input     input
 	signature *sigv4x509.Signature
 	leaf      *x509.Certificate
+	signed    bool // by the leaf's key, the leaf being the trust anchor's
 
 	anchor  *account.TrustAnchor
 	profile *account.Profile

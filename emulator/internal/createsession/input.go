@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"time"
@@ -106,7 +107,12 @@ func (a *attempt) parseInput(r *http.Request, body []byte) error {
 	if err != nil {
 		return err
 	}
-	query := r.URL.Query()
+	// What does not parse must not be dropped: the signature covers it, and means something else by it.
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return invalid("The query string is malformed.",
+			"a percent sign is not followed by two hexadecimal digits, or a semicolon is not escaped", "escape the query's values")
+	}
 	for _, p := range []struct {
 		name   string
 		inBody string

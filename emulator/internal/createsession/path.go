@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/awsauth-go/awsauth/emulator/internal/account"
 )
 
 // maxChain is the number of certificates accepted in X-Amz-X509-Chain.
@@ -59,7 +61,7 @@ func checkAuthorities(path []*x509.Certificate) error {
 		if c.KeyUsage&x509.KeyUsageCertSign == 0 {
 			return fmt.Errorf("the certificate %q has no keyUsage keyCertSign", c.Subject)
 		}
-		if !strong[c.SignatureAlgorithm] {
+		if !account.StrongSignature(c.SignatureAlgorithm) {
 			return fmt.Errorf("%q is signed with %s, not with SHA-256 or stronger", c.Subject, c.SignatureAlgorithm)
 		}
 	}
@@ -105,7 +107,7 @@ func (a *attempt) issuerProblem(issuer, issued *x509.Certificate) string {
 		return fmt.Sprintf("%q is no certificate authority: it lacks basicConstraints CA:TRUE", issuer.Subject)
 	case issuer.KeyUsage&x509.KeyUsageCertSign == 0:
 		return fmt.Sprintf("the certificate %q has no keyUsage keyCertSign", issuer.Subject)
-	case !strong[issued.SignatureAlgorithm]:
+	case !account.StrongSignature(issued.SignatureAlgorithm):
 		return fmt.Sprintf("%q is signed with %s, not with SHA-256 or stronger", issued.Subject, issued.SignatureAlgorithm)
 	default:
 		return fmt.Sprintf("%q is not signed by the key of %q", issued.Subject, issuer.Subject)

@@ -15,10 +15,10 @@ import (
 // maxSeen bounds how many certificates, and how many sets of instance properties, a subject remembers.
 const maxSeen = 50
 
-// remember notes that a subject asked, and answers the subject's ARN. What did not lead to a trust anchor is nobody, and
-// leaves no trace.
+// remember notes that a subject asked, and answers the subject's ARN. Who has not signed with the certificate's key is
+// nobody, and leaves no trace: certificates are public.
 func (a *attempt) remember(failed bool) (arn string) {
-	if a.path == nil {
+	if !a.signed {
 		return ""
 	}
 	subject := nameOf(a.leaf.RawSubject)

@@ -26,7 +26,7 @@ func TestARevocationListComesFromItsTrustAnchor(t *testing.T) {
 		{"a list of a CA of the same name", anchor, namesake.crl(t, 1), "the signature does not verify with the trust anchor's certificate"},
 		{"a list of a CA that may not sign lists", anchor, mute.crl(t, 1), "keyUsage of the trust anchor's certificate lacks cRLSign"},
 		{"a certificate in place of a list", anchor, []byte(ours.pem), "the PEM block is not an X509 CRL"},
-		{"no list", anchor, []byte("list"), "the data is not an X.509 certificate revocation list, PEM or DER"},
+		{"no list", anchor, []byte("list"), "the data is not an X.509 certificate revocation list of version 2, PEM or DER (openssl ca -gencrl makes one with -crlexts)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

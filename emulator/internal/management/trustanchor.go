@@ -225,24 +225,10 @@ func checkCA(c *x509.Certificate) error {
 	case c.KeyUsage&x509.KeyUsageCertSign == 0:
 		return invalid("Incorrect key usage for CA certificate",
 			"keyUsage lacks keyCertSign", "issue the CA's certificate with keyUsage keyCertSign")
-	case !strongEnough[c.SignatureAlgorithm]:
+	case !account.StrongSignature(c.SignatureAlgorithm):
 		return invalid("Unsupported signature algorithm of CA certificate",
 			"SHA-256 or stronger is needed; the emulator does not know ML-DSA",
 			"issue the CA's certificate with SHA-256")
 	}
 	return nil
-}
-
-// strongEnough are the signature algorithms with SHA-256 or stronger that crypto/x509 knows.
-var strongEnough = map[x509.SignatureAlgorithm]bool{
-	x509.SHA256WithRSA:    true,
-	x509.SHA384WithRSA:    true,
-	x509.SHA512WithRSA:    true,
-	x509.SHA256WithRSAPSS: true,
-	x509.SHA384WithRSAPSS: true,
-	x509.SHA512WithRSAPSS: true,
-	x509.ECDSAWithSHA256:  true,
-	x509.ECDSAWithSHA384:  true,
-	x509.ECDSAWithSHA512:  true,
-	x509.PureEd25519:      true,
 }

@@ -45,10 +45,11 @@ func TestATrustAnchorNeedsTheCertificatesOfCAs(t *testing.T) {
 
 func TestACAsCertificateIsVersion3AndSignedWithSHA256(t *testing.T) {
 	fine := newCA(t, "fine", nil).certificate
-	old, weak := *fine, *fine
+	old, weak, unused := *fine, *fine, *fine
 	old.Version = 1
 	weak.SignatureAlgorithm = x509.ECDSAWithSHA1
-	for name, c := range map[string]*x509.Certificate{"version 1": &old, "SHA-1": &weak} {
+	unused.SignatureAlgorithm = x509.PureEd25519 // whose leaves CreateSession refuses
+	for name, c := range map[string]*x509.Certificate{"version 1": &old, "SHA-1": &weak, "Ed25519": &unused} {
 		if checkCA(c) == nil {
 			t.Errorf("%s was taken", name)
 		}
