@@ -185,7 +185,8 @@ func TestEveryMistakeInStaticCredentialsIsNamed(t *testing.T) {
 	}{
 		{"nothing", awsauth.Static{}, "AccessKeyID is required; SecretAccessKey is required"},
 		{
-			"the secret in the ID's place", awsauth.Static{AccessKeyID: secret, SecretAccessKey: some},
+			"the secret in the ID's place",
+			awsauth.Static{AccessKeyID: secret, SecretAccessKey: some},
 			"AccessKeyID is not 16 to 128 capital letters and digits, as AKIA…; was the secret access key given in its place?",
 		},
 		{"a temporary key without its token", awsauth.Static{AccessKeyID: "ASIA" + id[4:], SecretAccessKey: some}, "SessionToken is required with an access key ID that begins with ASIA: such a key is temporary"},

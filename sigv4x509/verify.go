@@ -1,6 +1,7 @@
 package sigv4x509
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -14,8 +15,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"crypto"
 
 	"github.com/awsauth-go/awsauth/internal/canonical"
 )
