@@ -306,8 +306,8 @@ func TestCancellingRealConnections(t *testing.T) {
 		<-r.Context().Done()
 	})
 	_, err := h.client.CreateSession(ctx, id, testRequest)
-	if took := time.Since(time.Unix(0, cancelled.Load())); took > 100*time.Millisecond {
-		t.Errorf("the call ended %s after it was cancelled, want 100 ms at most", took)
+	if took := time.Since(time.Unix(0, cancelled.Load())); took >= attemptTimeout {
+		t.Errorf("the call ended %s after it was cancelled, as if by its own deadline", took)
 	}
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
