@@ -263,7 +263,7 @@ func (d *demo) keep(ctx context.Context) (err error) {
 	d.out.line("")
 	d.out.line("  export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_DEFAULT_REGION=%s", d.local.endpoint, d.local.Region(), d.local.Region())
 	d.out.line("  export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s", user.AccessKeyID, quotePOSIX(user.SecretAccessKey))
-	d.out.line("  aws rolesanywhere list-profiles")
+	d.out.line("  aws --endpoint-url $AWS_ENDPOINT_URL rolesanywhere list-profiles")
 	if d.out.err != nil {
 		return d.out.err
 	}
