@@ -175,7 +175,7 @@ func cmdKeep(ts *testscript.TestScript, _ bool, args []string) {
 	var text strings.Builder
 	for lines := bufio.NewScanner(r.stdout); lines.Scan(); {
 		fmt.Fprintln(&text, lines.Text())
-		if strings.Contains(lines.Text(), "aws rolesanywhere list-profiles") {
+		if strings.Contains(lines.Text(), " rolesanywhere list-profiles") {
 			break
 		}
 	}
