@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/awsauth-go/awsauth/emulator/internal/account"
 	"github.com/awsauth-go/awsauth/internal/pki"
@@ -81,7 +81,7 @@ func TestASeedIsCreated(t *testing.T) {
 
 func TestASeedIsReadFromYAML(t *testing.T) {
 	var seed Seed
-	err := yaml.UnmarshalWithOptions([]byte(`
+	err := yaml.Unmarshal([]byte(`
 users:
   - name: admin
     managed: [arn:aws:iam::aws:policy/AdministratorAccess]
@@ -93,7 +93,7 @@ roles:
       text: '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}'
 profiles:
   - {name: profile, roles: [backup], duration: 15m, accept_role_session_name: true}
-`), &seed, yaml.Strict())
+`), &seed)
 	if err != nil {
 		t.Fatal(err)
 	}

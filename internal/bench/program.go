@@ -167,7 +167,7 @@ func (p program) timeDemo(ctx context.Context, times int) (time.Duration, error)
 	var took []float64
 	for range times {
 		start := time.Now()
-		if _, err := p.run(ctx, "get session", "demo"); err != nil {
+		if _, err := p.run(ctx, "get demo", "demo"); err != nil {
 			return 0, err
 		}
 		took = append(took, float64(time.Since(start)))

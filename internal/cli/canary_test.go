@@ -181,7 +181,7 @@ func (c *canaries) check(t *testing.T, r canaryRun) {
 }
 
 // namesFile are the flags whose value is a path, which messages must name.
-var namesFile = []string{"trust", "seed", "state"}
+var namesFile = []string{"trust", "seed", "state", "config", "store", "client-certificates"}
 
 // A secret that is given in place of what a flag, a variable or an argument takes is not repeated.
 func TestNoOutputRepeatsASecretInTheWrongPlace(t *testing.T) {
@@ -246,9 +246,9 @@ func TestNoErrorHasASecret(t *testing.T) {
 		{arguments: join(session, "--certificate", certificateOfKey), environment: good},
 		{arguments: join(session, "--certificate", c.names["CLIENT"]+"&chain="+c.names["KEYFILE"]), environment: good},
 		{arguments: join(session, "--certificate", "file:$P12C"), environment: good},
-		{arguments: join(session, "--certificate", "file:"+c.names["P12C"], "--password", "env:P"), environment: good},
-		{arguments: join(session, "--certificate", "file:"+c.names["P12"], "--password", "env:P"), environment: good},
-		{arguments: join(session, "--certificate", "file:"+c.names["P12"], "--password", "-"), stdin: canaryPassword},
+		{arguments: join(session, "--certificate", "file:"+c.names["P12C"], "--certificate-password", "env:P"), environment: good},
+		{arguments: join(session, "--certificate", "file:"+c.names["P12"], "--certificate-password", "env:P"), environment: good},
+		{arguments: join(session, "--certificate", "file:"+c.names["P12"], "--certificate-password", "-"), stdin: canaryPassword},
 		{arguments: join(session, "--certificate", "file:"+c.names["SECRETFILE"])},
 		{arguments: join(session, "--debug-signing")},
 		{arguments: join(session, "--endpoint-url", "$ECHO", "--debug-signing")},

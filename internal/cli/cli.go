@@ -30,6 +30,8 @@ type IO struct {
 	Width int
 	// Prompt asks for a password without showing it; nil when nobody can be asked.
 	Prompt func(ctx context.Context, question string) ([]byte, error)
+	// Confirm asks a question whose answer may be seen; nil when nobody can be asked.
+	Confirm func(ctx context.Context, question string) (answer string, err error)
 }
 
 // Main runs the command with the process's arguments and answers its exit code.
@@ -45,6 +47,7 @@ func Main() int {
 		OutIsTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		ErrIsTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		Prompt:        promptOnTerminal,
+		Confirm:       confirmOnTerminal,
 	}
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		streams.Width = width
@@ -67,8 +70,8 @@ func Run(ctx context.Context, args []string, streams IO) int {
 }
 
 const rootText = `awsauth gives any program that runs outside AWS working AWS credentials: static ones (an IAM user's access key) and
-session ones (temporary, obtained from IAM Roles Anywhere with an X.509 certificate). Its emulator is a local AWS to try
-and test all of it, offline.`
+session ones (temporary, obtained from IAM Roles Anywhere with an X.509 certificate). It keeps certificates under identifiers
+and credentials under names. Its emulator is a local AWS to try and test all of it, offline.`
 
 // New makes the command with all its subcommands.
 func New(streams IO) *cobra.Command {
@@ -94,6 +97,9 @@ func New(streams IO) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		newGet(streams),
+		newWhoami(streams),
+		newCertificate(streams),
+		newConfig(streams),
 		newEmulator(streams),
 		newDemo(streams),
 		newVersion(streams),

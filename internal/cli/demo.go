@@ -7,17 +7,21 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 
 	"github.com/awsauth-go/awsauth"
 	"github.com/awsauth-go/awsauth/emulator"
 	"github.com/awsauth-go/awsauth/identity"
+	"github.com/awsauth-go/awsauth/identity/certstore"
+	"github.com/awsauth-go/awsauth/internal/config"
 	"github.com/awsauth-go/awsauth/internal/pki"
+	"github.com/awsauth-go/awsauth/internal/safefile"
+	"github.com/awsauth-go/awsauth/named"
 	"github.com/awsauth-go/awsauth/rolesanywhere"
 )
 
@@ -26,8 +30,9 @@ func newDemo(streams IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo [flags]",
 		Short: "See it all work on a local AWS, in one go",
-		Long: `Make a certificate authority and a certificate, start a local AWS, get static and session credentials, ask STS
-who they are, and show what refusals look like. It needs no AWS account and no network, and leaves nothing behind.`,
+		Long: `Make a certificate authority and a certificate, start a local AWS, keep the certificate in a store and credentials in a
+configuration, get them by name, ask STS who they are, and show what refusals look like. It needs no AWS account and no network,
+and leaves nothing behind.`,
 		Example:     "  awsauth demo\n  awsauth demo --keep",
 		Annotations: map[string]string{annotationExit: "yes"},
 		Args:        noArguments,
@@ -47,6 +52,9 @@ type demo struct {
 	client *identity.Identity
 	local  *localAWS
 	made   emulator.Created
+	dir    string // of the store and the configuration; gone at the end
+	config *config.Config
+	store  *named.Store
 }
 
 const demoName = "demo"
@@ -60,7 +68,11 @@ func runDemo(ctx context.Context, streams IO, keep bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.local.stop()) }()
-	for _, step := range []func(context.Context) error{d.getStatic, d.getSession, d.refusals} {
+	if d.dir, err = os.MkdirTemp("", "awsauth-demo-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(d.dir)) }()
+	for _, step := range []func(context.Context) error{d.configure, d.getStatic, d.getSession, d.refusals} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -128,7 +140,6 @@ func (d *demo) startAWS() (err error) {
 	}
 	d.out.timed(start, "A local AWS on %s", d.local.endpoint)
 	d.out.line("  trust anchor demo-ca, profile demo, role demo (account %s)", d.local.AccountID())
-	d.out.line("")
 	return nil
 }
 
@@ -136,26 +147,81 @@ func (d *demo) anotherAnchor() string {
 	return "arn:aws:rolesanywhere:" + d.local.Region() + ":" + d.local.AccountID() + ":trust-anchor/another"
 }
 
-func (d *demo) getStatic(ctx context.Context) error {
-	user := d.made.Users[demoName]
+// Names in the demonstration's directory.
+const (
+	demoConfig = "config.yaml"
+	demoStore  = "certificates"
+	demoSecret = "secret"
+	demoUser   = "demo-user"
+)
+
+// configure keeps the certificate under an identifier, and two credentials under names.
+func (d *demo) configure(ctx context.Context) error {
 	start := time.Now()
-	credentials, err := awsauth.Static{
-		AccessKeyID:     user.AccessKeyID,
-		SecretAccessKey: awsauth.NewSecret(user.SecretAccessKey),
-	}.Retrieve(ctx)
+	options := certstore.Options{NewKey: certstore.FileKey}
+	store, err := certstore.Create(filepath.Join(d.dir, demoStore), options)
 	if err != nil {
 		return err
 	}
-	return d.show(ctx, start, "get static ", "no expiry", credentials)
+	if err := store.Add(ctx, demoName, d.client, certstore.AddOptions{}); err != nil {
+		return err
+	}
+	user := d.made.Users[demoName]
+	if err := safefile.Write(filepath.Join(d.dir, demoSecret), []byte(user.SecretAccessKey+"\n")); err != nil {
+		return err
+	}
+	file := filepath.Join(d.dir, demoConfig)
+	if err := safefile.Write(file, d.configuration(user)); err != nil {
+		return err
+	}
+	if d.config, err = config.Load([]config.File{{Path: file, Kind: "--config", Named: true}}); err != nil {
+		return err
+	}
+	d.store = &named.Store{Directory: store.Directory(), Options: options}
+	d.out.timed(start, "A certificate store and a configuration")
+	d.out.line("  certificate %s, credentials %s", demoName, strings.Join(d.config.Names(), ", "))
+	d.out.line("")
+	return nil
+}
+
+// configuration is the file that an operator would write.
+func (d *demo) configuration(user emulator.CreatedUser) []byte {
+	return fmt.Appendf(nil, `store: %s
+defaults:
+  endpoint_url: %s
+credentials:
+  %s:
+    type: session
+    role_arn: %s
+    profile_arn: %s
+    trust_anchor_arn: %s
+    certificate: %s
+    session_name: nightly
+  %s:
+    type: static
+    access_key_id: %s
+    secret_access_key: file:%s
+    region: %s
+`, demoStore, d.local.endpoint, demoName, d.made.Roles[demoName], d.made.Profiles[demoName], d.made.TrustAnchors[demoName+"-ca"],
+		demoName, demoUser, user.AccessKeyID, demoSecret, d.local.Region())
+}
+
+// credential builds what is configured under a name. The local AWS is called itself, whatever the environment says.
+func (d *demo) credential(name string) (*named.Credential, error) {
+	r, err := d.config.Resolve(name, nil)
+	if err != nil {
+		return nil, err
+	}
+	nothing := config.Environment{Lookup: func(string) (string, bool) { return "", false }}
+	return named.Build(r, named.Surroundings{Environment: nothing, Store: d.store, UserAgent: userAgent()})
+}
+
+func (d *demo) getStatic(ctx context.Context) error {
+	return d.show(ctx, demoUser, "no expiry")
 }
 
 func (d *demo) getSession(ctx context.Context) error {
-	start := time.Now()
-	credentials, err := d.session().Retrieve(ctx)
-	if err != nil {
-		return err
-	}
-	if err := d.show(ctx, start, "get session", "expires in 1 h", credentials); err != nil {
+	if err := d.show(ctx, demoName, "expires in 1 h"); err != nil {
 		return err
 	}
 	d.out.line("  through  %s → trust anchor demo-ca → profile demo → role demo", d.client.Certificate.Subject)
@@ -178,15 +244,23 @@ func (d *demo) session() awsauth.Session {
 // directTransport calls the local AWS itself, whatever proxy the environment names.
 var directTransport = rolesanywhere.NewTransport(rolesanywhere.TransportConfig{Proxy: noProxy})
 
-// show tells what was got, after STS has said whose it is.
-func (d *demo) show(ctx context.Context, start time.Time, what, expiry string, c aws.Credentials) error {
-	sts := stsClient{region: d.local.Region(), endpoint: d.local.endpoint, transport: directTransport}
-	arn, err := sts.callerIdentity(ctx, d.io, c)
+// show gets the credentials under a name and tells what was got, after STS has said whose it is.
+func (d *demo) show(ctx context.Context, name, expiry string) error {
+	start := time.Now()
+	credential, err := d.credential(name)
 	if err != nil {
 		return err
 	}
-	d.out.timed(start, "%s     %s…   %s", what, c.AccessKeyID[:10], expiry)
-	d.out.line("  you are  %s", arn)
+	got, err := credential.Obtain(ctx)
+	if err != nil {
+		return err
+	}
+	who, err := credential.Caller(ctx, got.Credentials)
+	if err != nil {
+		return err
+	}
+	d.out.timed(start, "%-14s  %s…   %s", "get "+name, got.Credentials.AccessKeyID[:10], expiry)
+	d.out.line("  you are  %s", who.ARN)
 	return nil
 }
 
@@ -245,18 +319,18 @@ func (d *demo) refusal(
 }
 
 // keep writes the client's files and waits for Ctrl-C.
-func (d *demo) keep(ctx context.Context) (err error) {
-	dir, err := os.MkdirTemp("", "awsauth-demo-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	certificate, key, err := writeIdentity(dir, d.client)
+func (d *demo) keep(ctx context.Context) error {
+	certificate, key, err := writeIdentity(d.dir, d.client)
 	if err != nil {
 		return err
 	}
 	user := d.made.Users[demoName]
 	d.out.line("Try it by hand, from another terminal; Ctrl-C ends it")
+	d.out.line("  export AWSAUTH_CONFIG=%s", filepath.Join(d.dir, demoConfig))
+	d.out.line("  awsauth get %s", demoName)
+	d.out.line("  awsauth whoami %s", demoUser)
+	d.out.line("  awsauth certificate list")
+	d.out.line("")
 	d.out.line("  awsauth get session --endpoint-url %s \\\n    --certificate %s \\\n    --role-arn %s \\\n    --profile-arn %s \\\n    --trust-anchor-arn %s",
 		d.local.endpoint, quotePOSIX("file:"+certificate+"?key="+key), d.made.Roles[demoName], d.made.Profiles[demoName],
 		d.made.TrustAnchors[demoName+"-ca"])

@@ -176,7 +176,7 @@ func (f *emulatorFlags) upstream(ctx context.Context, streams IO) (*emulator.Ups
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, usagef("--sts-endpoint is not a URL, as http://127.0.0.1:5000")
 	}
-	secretKey, err := newReferences(ctx, streams).read("sts-secret-access-key", f.stsSecretRef)
+	secretKey, err := newReferences(ctx, streams, flagWord).read(ctx, "sts-secret-access-key", f.stsSecretRef)
 	if err != nil {
 		return nil, err
 	}

@@ -11,8 +11,12 @@ import (
 
 	"github.com/awsauth-go/awsauth"
 	"github.com/awsauth-go/awsauth/identity"
+	"github.com/awsauth-go/awsauth/identity/certstore"
 	"github.com/awsauth-go/awsauth/internal/config"
 	"github.com/awsauth-go/awsauth/internal/printable"
+	"github.com/awsauth-go/awsauth/internal/secret"
+	"github.com/awsauth-go/awsauth/internal/stsclient"
+	"github.com/awsauth-go/awsauth/named"
 	"github.com/awsauth-go/awsauth/rolesanywhere"
 )
 
@@ -63,15 +67,21 @@ func exitCode(err error) int {
 		usage         usageError
 		configuration configurationError
 		parameter     *awsauth.ParameterError
+		name          *config.NameError
+		override      *config.OverrideError
 		id            *identity.Error
+		setting       *named.SettingError
+		store         *certstore.Error
 		refused       *rolesanywhere.Error
 		connection    *rolesanywhere.ConnectionError
-		sts           *stsError
+		sts           *stsclient.Error
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return ExitInterrupted
-	case errors.As(err, &usage), errors.As(err, &parameter):
+	case errors.As(err, &override) && (override.Origin.Flag == "" || errors.Is(err, secret.ErrReference)):
+		return ExitConfiguration
+	case errors.As(err, &usage), errors.As(err, &parameter), errors.As(err, &name), errors.As(err, &override):
 		return ExitUsage
 	case errors.As(err, &configuration), errors.Is(err, config.ErrCABundle):
 		return ExitConfiguration
@@ -80,16 +90,44 @@ func exitCode(err error) int {
 	case errors.As(err, &connection):
 		return ExitUnreachable
 	case errors.As(err, &sts):
-		return sts.exit()
+		if sts.Refused() {
+			return ExitRefused
+		}
+		return ExitUnreachable
+	case errors.As(err, &store):
+		return storeExit(store)
 	case errors.As(err, &id):
 		return ExitIdentity
+	case errors.As(err, &setting):
+		return ExitUsage
 	}
 	return ExitFailed
+}
+
+// storeExit classifies an error of the certificate store: one certificate is at fault, or what was typed, or the store.
+func storeExit(err *certstore.Error) int {
+	for _, cause := range []error{certstore.ErrIdentifier, certstore.ErrAlias, certstore.ErrExists} {
+		if errors.Is(err, cause) {
+			return ExitUsage
+		}
+	}
+	for _, cause := range []error{certstore.ErrAccess, certstore.ErrVersion, certstore.ErrKey, certstore.ErrLocked, certstore.ErrClientCertificates} {
+		if errors.Is(err, cause) {
+			return ExitConfiguration
+		}
+	}
+	return ExitIdentity
 }
 
 // report prints an error in one line, and in another what to do about it and where that is explained.
 func report(w io.Writer, c *cobra.Command, err error) int {
 	name := strings.TrimPrefix(strings.TrimPrefix(c.CommandPath(), "awsauth"), " ")
+	about := new(nameError)
+	if errors.As(err, about) {
+		if shown := aboutName(about); shown != "" {
+			name += " " + shown
+		}
+	}
 	if name != "" {
 		name += ": "
 	}
@@ -106,38 +144,50 @@ func report(w io.Writer, c *cobra.Command, err error) int {
 	return code
 }
 
+// aboutName is the name of an argument as a message shows it: what nobody has and looks as no name does may be a secret.
+func aboutName(e *nameError) string {
+	switch unknown, store := new(config.NameError), new(certstore.Error); {
+	case errors.As(e.error, &unknown):
+		return unknown.Name
+	case errors.As(e.error, &store) && (strings.HasPrefix(store.Where, "certificate ") || errors.Is(store, certstore.ErrIdentifier) || errors.Is(store, certstore.ErrNotFound)):
+		return "" // the error itself says it, where it may
+	case certstore.CheckIdentifier(e.name) != nil || len(e.name) > longestName:
+		return ""
+	}
+	return e.name
+}
+
+// longestName is how long an argument may be that a message repeats: what is longer may be a secret.
+const longestName = 32
+
 // describe writes an error for a person: parameters by their flags, and each of several errors on a line.
 func describe(err error) string {
 	if parameter := new(awsauth.ParameterError); errors.As(err, &parameter) {
 		return describeParameters(parameter)
 	}
+	if setting := new(named.SettingError); errors.As(err, &setting) && setting.Key != "" {
+		return flagWord(setting.Key) + ": " + strings.TrimPrefix(setting.Err.Error(), "endpoint: ")
+	}
 	// A password that cannot be had is said by its flag, and not of the file that needs it.
 	if configuration := new(configurationError); errors.As(err, configuration) {
 		err = *configuration
 	}
+	if unknown := new(config.NameError); errors.As(err, &unknown) {
+		err = config.ErrNotConfigured // what was typed stands before it already
+	}
 	text := strings.Replace(err.Error(), "identity: identity ", "identity ", 1)
+	text = strings.Replace(text, "identity: certificate ", "certificate ", 1)
 	return strings.ReplaceAll(text, "\n", "\n  ")
-}
-
-// flagNames are the flags behind the fields of awsauth.Static and awsauth.Session.
-var flagNames = map[string]string{
-	"AccessKeyID": "--access-key-id", "SecretAccessKey": "--secret-access-key", "SessionToken": "--session-token",
-	"Region": "--region", "RoleARN": "--role-arn", "ProfileARN": "--profile-arn", "TrustAnchorARN": "--trust-anchor-arn",
-	"Identity": "--certificate", "Certificate": "--certificate", "Duration": "--duration", "SessionName": "--session-name",
-	"InstanceProperties": "--instance-property", "Endpoint": "--endpoint-url", "AccountID": "--account-id",
 }
 
 // describeParameters lists every mistake, by the flag's name.
 func describeParameters(e *awsauth.ParameterError) string {
 	problem := func(m awsauth.Mistake) string {
-		text := flagNames[m.Field] + " " + m.Problem
+		separator := " "
 		if m.Field == "Endpoint" {
-			text = flagNames[m.Field] + ": " + m.Problem
+			separator = ": "
 		}
-		for field, flag := range flagNames {
-			text = strings.ReplaceAll(text, " "+field+" ", " "+flag+" ")
-		}
-		return text
+		return config.TranslateFields(flagWord(config.KeyOf(m.Field))+separator+m.Problem, flagWord)
 	}
 	if len(e.Mistakes) == 1 {
 		return problem(e.Mistakes[0])

@@ -11,22 +11,87 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 
+	"github.com/awsauth-go/awsauth/internal/config"
 	"github.com/awsauth-go/awsauth/internal/printable"
-	"github.com/awsauth-go/awsauth/internal/secret"
+	"github.com/awsauth-go/awsauth/internal/stsclient"
+	"github.com/awsauth-go/awsauth/named"
 )
 
-func newGet(streams IO) *cobra.Command {
-	c := &cobra.Command{
-		Use:   "get",
-		Short: "Get credentials",
-		Long: `Get credentials and print them: an IAM user's access key (static), or temporary ones from IAM Roles Anywhere
-(session).`,
-		Example: "  awsauth get session --help",
-		Args:    subcommandOnly,
-		RunE:    needsSubcommand,
+// overridable are the keys that flags give in place of what is configured.
+func overridable() (keys []string) {
+	for _, k := range config.Keys {
+		if k.Flag {
+			keys = append(keys, k.Name)
+		}
 	}
+	return keys
+}
+
+func newGet(streams IO) *cobra.Command {
+	var (
+		where place
+		out   output
+	)
+	c := &cobra.Command{
+		Use:   "get NAME [flags]",
+		Short: "Get credentials",
+		Long: `Get the credentials that the configuration keeps under a name, and print them. Without a configuration: awsauth get
+static for an IAM user's access key, and awsauth get session for temporary ones from IAM Roles Anywhere.`,
+		Example:           "  awsauth get backup\n  awsauth get backup --format env\n  awsauth get session --help",
+		Annotations:       map[string]string{annotationExit: "yes", annotationUsage: "awsauth get NAME [flags]", annotationVariables: credentialVariables},
+		Args:              oneName("a credential's name, or session or static"),
+		ValidArgsFunction: completeCredentials(streams, &where),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
+			return ofName(args[0], getNamed(c, streams, &where, out, args[0]))
+		},
+	}
+	out.flags(c)
+	where.flags(c)
+	keyFlags(c, "In place of what is configured", overridable()...)
+	completeCertificates(c, streams, &where)
 	c.AddCommand(newGetStatic(streams), newGetSession(streams))
 	return c
+}
+
+// getNamed gets and prints a configured credential.
+func getNamed(c *cobra.Command, streams IO, where *place, out output, name string) error {
+	credential, err := where.credential(c, streams, name)
+	if err != nil {
+		return err
+	}
+	got, err := out.obtain(c.Context(), streams, credential)
+	if err != nil {
+		return err
+	}
+	return out.print(streams, got)
+}
+
+// credential builds the pipeline of a configured credential.
+func (p *place) credential(c *cobra.Command, streams IO, name string) (*named.Credential, error) {
+	loaded, err := p.load(streams)
+	if err != nil {
+		return nil, err
+	}
+	resolved, err := loaded.Resolve(name, overrides(c, streams.Environment))
+	if err != nil {
+		return nil, configurationProblem(err)
+	}
+	store := named.OpenStore(streams.Environment, p.store, loaded)
+	refs := newReferences(c.Context(), streams, func(key string) string { return key })
+	return build(resolved, surroundings(streams, store, refs))
+}
+
+// build builds a pipeline; a variable that it cannot use is a matter of configuration.
+func build(r *config.Resolved, s named.Surroundings) (*named.Credential, error) {
+	credential, err := named.Build(r, s)
+	setting := new(named.SettingError)
+	if errors.As(err, &setting) && setting.Variable != "" {
+		return nil, configurationError{error: err, hint: "unset " + setting.Variable + ", or correct it"}
+	}
+	return credential, err
 }
 
 // output says how credentials are shown.
@@ -55,7 +120,8 @@ func (o *output) check() error {
 
 // obtained is what a get command has got.
 type obtained struct {
-	kind        string // "static" or "session"
+	name        string // of the configured credential; "" for one that flags have made
+	kind        string // its type
 	credentials aws.Credentials
 	arn         string // who the credentials are; "" when not known
 	through     string // how they were obtained; "" for static ones
@@ -84,6 +150,9 @@ func describeCredentials(got obtained, showSecrets bool, now time.Time) string {
 	if who == "" {
 		who = got.credentials.AccessKeyID
 	}
+	if got.name != "" {
+		b.WriteString(got.name + "  ")
+	}
 	fmt.Fprintf(&b, "%s  %s\n", got.kind, who)
 	if got.unverified != "" {
 		fmt.Fprintf(&b, "not verified: %s\n", got.unverified)
@@ -106,8 +175,12 @@ func describeCredentials(got obtained, showSecrets bool, now time.Time) string {
 		}
 		return b.String()
 	}
-	fmt.Fprintf(&b, "Use it:  awsauth get %s … --format %s\n", got.kind, strings.Join(formatNames(), "|"))
-	b.WriteString("Look:    awsauth get " + got.kind + " … --show-secrets\n")
+	again := got.kind + " …"
+	if got.name != "" {
+		again = got.name
+	}
+	fmt.Fprintf(&b, "Use it:  awsauth get %s --format %s\n", again, strings.Join(formatNames(), "|"))
+	b.WriteString("Look:    awsauth get " + again + " --show-secrets\n")
 	return b.String()
 }
 
@@ -128,56 +201,50 @@ func until(d time.Duration) string {
 	}
 }
 
-// references reads the flags that name secrets. Standard input can serve one of them.
-type references struct {
-	resolver secret.Resolver
-	stdin    string // the flag that has taken standard input
-}
-
-func newReferences(ctx context.Context, streams IO) *references {
-	return &references{resolver: secret.Resolver{
-		Stdin: interruptibleReader{ctx, streams.In}, LookupEnv: streams.Environment.Lookup,
-	}}
-}
-
-// read answers the secret that a flag's reference names; no reference is no secret.
-func (r *references) read(flag, reference string) (secret.Secret, error) {
-	if reference == "" {
-		return secret.Secret{}, nil
-	}
-	if reference == "-" {
-		if r.stdin != "" {
-			return secret.Secret{}, usagef("--%s and --%s cannot both be read from standard input", r.stdin, flag)
-		}
-		r.stdin = flag
-	}
-	value, err := r.resolver.Resolve(reference)
-	if errors.Is(err, context.Canceled) {
-		return secret.Secret{}, err
-	}
+// obtain gets the credentials and, where that is to be known, asks STS who they are.
+func (o *output) obtain(ctx context.Context, streams IO, credential *named.Credential) (obtained, error) {
+	got, err := credential.Obtain(ctx)
 	if err != nil {
-		return secret.Secret{}, configurationError{error: fmt.Errorf("--%s: %w", flag, err), hint: referenceHint(err)}
+		return obtained{}, err
 	}
-	return value, nil
+	shown := obtained{
+		name: credential.Name(), kind: credential.Type(), credentials: got.Credentials, arn: got.ARN,
+		through: through(got.Steps), emulator: got.Emulator,
+	}
+	if shown.emulator != "" && streams.ErrIsTerminal && !streams.OutIsTerminal {
+		fmt.Fprintln(streams.Err, "awsauth: note: "+emulatorNote(shown.emulator))
+	}
+	// A person is told who an access key is; a session's answer has said so.
+	if o.verify || got.ARN == "" && o.format == "" && streams.OutIsTerminal && !o.showSecrets {
+		err = o.verifyWith(ctx, credential, &shown)
+	}
+	return shown, err
 }
 
-// verifies reports whether to ask STS: when told to, or when a person reads along.
-func (o *output) verifies(streams IO) bool {
-	return o.verify || o.format == "" && streams.OutIsTerminal && !o.showSecrets
+// through says the way to temporary credentials.
+func through(steps []named.Step) string {
+	if len(steps) < 2 {
+		return ""
+	}
+	var names []string
+	for _, s := range steps {
+		names = append(names, s.Name)
+	}
+	return strings.Join(names, " → ")
 }
 
 // verifyWith fills in who the credentials are. A person is only told when STS cannot be reached; a refusal counts.
-func (o *output) verifyWith(ctx context.Context, streams IO, s stsClient, got *obtained) error {
-	arn, err := s.callerIdentity(ctx, streams, got.credentials)
-	if err == nil && got.arn != "" && got.arn != arn {
-		err = newSTSError(errors.New("its answer is about somebody else than Roles Anywhere's"), got.credentials)
+func (o *output) verifyWith(ctx context.Context, credential *named.Credential, got *obtained) error {
+	who, err := credential.Caller(ctx, got.credentials)
+	if err == nil && got.arn != "" && got.arn != who.ARN {
+		return stsclient.NotTheSame(got.credentials)
 	}
 	if err == nil {
-		got.arn = arn
+		got.arn = who.ARN
 		return nil
 	}
-	failed := new(stsError)
-	if ctx.Err() == nil && errors.As(err, &failed) && !failed.refused() && !o.verify {
+	failed := new(stsclient.Error)
+	if ctx.Err() == nil && errors.As(err, &failed) && !failed.Refused() && !o.verify {
 		got.unverified = printable.Line(failed.Error())
 		return nil
 	}

@@ -125,7 +125,7 @@ func TestCtrlCWhileASecretIsAwaited(t *testing.T) {
 	defer writer.Close()
 	for name, arguments := range map[string]string{
 		"static":  someStatic + "--secret-access-key -",
-		"session": "get $SESSION --certificate file:$P12 --password -",
+		"session": "get $SESSION --certificate file:$P12 --certificate-password -",
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())

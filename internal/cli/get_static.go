@@ -3,22 +3,19 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/awsauth-go/awsauth"
+	"github.com/awsauth-go/awsauth/internal/config"
+	"github.com/awsauth-go/awsauth/named"
 )
 
 func newGetStatic(streams IO) *cobra.Command {
-	var (
-		accessKeyID, secretRef, tokenRef string
-		sts                              stsClient
-		out                              output
-	)
+	var out output
 	c := &cobra.Command{
 		Use:   "static --access-key-id ID --secret-access-key REF [flags]",
 		Short: "Get the static credentials of an IAM user",
 		Long: `Get static credentials: the access key of an IAM user, checked and in the format that a program needs. They do
 not expire.
 
-The secret is named, never given: env:NAME, file:PATH (mode 0600), or - for standard input.`,
+The secret is named, never given: env:NAME, file:PATH (mode 0600), keyring:SERVICE/KEY, systemd:NAME, or - for standard input.`,
 		Example: `  awsauth get static --access-key-id AKIA… --secret-access-key file:aws-secret
   pass show aws | awsauth get static --access-key-id AKIA… \
     --secret-access-key - --format env`,
@@ -28,40 +25,24 @@ The secret is named, never given: env:NAME, file:PATH (mode 0600), or - for stan
 			if err := out.check(); err != nil {
 				return err
 			}
-			if err := sts.prepare(streams); err != nil {
-				return err
-			}
-			refs := newReferences(c.Context(), streams)
-			secretKey, err := refs.read("secret-access-key", secretRef)
+			r, err := config.FromFlags(config.TypeStatic, overrides(c, streams.Environment), nil)
 			if err != nil {
 				return err
 			}
-			token, err := refs.read("session-token", tokenRef)
+			refs := newReferences(c.Context(), streams, flagWord)
+			credential, err := build(r, surroundings(streams, named.OpenStore(streams.Environment, "", nil), refs))
 			if err != nil {
 				return err
 			}
-			static := awsauth.Static{AccessKeyID: accessKeyID, SecretAccessKey: secretKey, SessionToken: token}
-			credentials, err := static.Retrieve(c.Context())
+			got, err := out.obtain(c.Context(), streams, credential)
 			if err != nil {
 				return err
-			}
-			got := obtained{kind: "static", credentials: credentials}
-			if out.verifies(streams) {
-				if err := out.verifyWith(c.Context(), streams, sts, &got); err != nil {
-					return err
-				}
 			}
 			return out.print(streams, got)
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&accessKeyID, "access-key-id", "", "`ID` access key ID, as AKIA…")
-	f.StringVar(&secretRef, "secret-access-key", "", "`REF` its secret: env:NAME, file:PATH or -")
-	f.StringVar(&tokenRef, "session-token", "", "`REF` session token, which a key that begins with ASIA has")
-	heading(c, "What is given", "access-key-id", "secret-access-key", "session-token")
+	keyFlags(c, "What is given", "access_key_id", "secret_access_key", "session_token")
 	out.flags(c)
-	f.StringVar(&sts.region, "region", "", "`REGION` region of the STS (default us-east-1)")
-	f.StringVar(&sts.endpoint, "endpoint-url", "", "`URL` another STS")
-	heading(c, "Where it is asked", "region", "endpoint-url")
+	keyFlags(c, "Where it is asked", "region", "endpoint_url")
 	return c
 }

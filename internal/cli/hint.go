@@ -10,8 +10,11 @@ import (
 
 	"github.com/awsauth-go/awsauth"
 	"github.com/awsauth-go/awsauth/identity"
+	"github.com/awsauth-go/awsauth/identity/certstore"
 	"github.com/awsauth-go/awsauth/internal/config"
 	"github.com/awsauth-go/awsauth/internal/secret"
+	"github.com/awsauth-go/awsauth/internal/stsclient"
+	"github.com/awsauth-go/awsauth/named"
 	"github.com/awsauth-go/awsauth/rolesanywhere"
 )
 
@@ -33,22 +36,26 @@ func hint(c *cobra.Command, err error) string {
 	if errors.As(err, &hinter) && hinter.Hint() != "" {
 		return hinter.Hint()
 	}
-	if errors.As(err, &usage) || errors.As(err, &parameter) {
+	if known := knownHint(err); known != "" {
+		return known
+	}
+	override, setting := new(config.OverrideError), new(named.SettingError)
+	if errors.As(err, &usage) || errors.As(err, &parameter) || errors.As(err, &override) || errors.As(err, &setting) {
 		return c.CommandPath() + " --help"
 	}
-	return knownHint(err)
+	return ""
 }
 
 // link answers where the error index tells more: the section of the error itself, or that of its exit code.
 func link(err error, code int) string {
 	topic := ""
-	refused, sts := new(rolesanywhere.Error), new(stsError)
+	refused, sts := new(rolesanywhere.Error), new(stsclient.Error)
 	switch {
 	case errors.As(err, &refused) && len(refused.Findings) > 0:
 		topic = refused.Findings[0].Topic
 	case errors.As(err, &refused):
-	case errors.As(err, &sts) && sts.refused():
-		topic = "STS refused the credentials"
+	case errors.As(err, &sts) && sts.Refused():
+		topic = "STS refused " + sts.What()
 	default:
 		for _, h := range hints {
 			if errors.Is(err, h.cause) {
@@ -95,9 +102,22 @@ var hints = []struct {
 	cause error
 	text  string
 }{
-	{identity.ErrPasswordRequired, "--password file:PATH or env:NAME, or run it on a terminal to be asked"},
+	{identity.ErrPasswordRequired, "--certificate-password file:PATH or env:NAME, or run it on a terminal to be asked"},
 	{identity.ErrWrongPassword, "check the password, and that it belongs to this file"},
-	{identity.ErrNoStore, "--certificate file:leaf.pem?key=leaf.key or file:client.p12"},
+	{certstore.ErrIdentifier, "awsauth certificate list shows the identifiers that there are"},
+	{certstore.ErrAlias, "leave it out, or shorten it"},
+	{certstore.ErrNotFound, "awsauth certificate list shows the identifiers that there are"},
+	{certstore.ErrExists, "--replace puts a new certificate in its place"},
+	{certstore.ErrAccess, "the store's directory is for its owner alone: chmod 700 DIR"},
+	{certstore.ErrVersion, "use the version of awsauth that has made the store"},
+	{certstore.ErrKey, "the store says where its key is: awsauth certificate list"},
+	{certstore.ErrLocked, "wait until it is done, and try again"},
+	{certstore.ErrDamaged, "add the certificate again with --replace, or restore the store from a backup"},
+	{certstore.ErrClientCertificates, "give the JSON array as the platform sets CLIENT_CERTIFICATES"},
+	{config.ErrNotConfigured, "awsauth config show lists what is configured"},
+	{secret.ErrNoKeyring, "unlock it, in a session of the user whose it is; a service has none"},
+	{secret.ErrNotInKeyring, "put it there: secret-tool store --label=awsauth service SERVICE username KEY"},
+	{secret.ErrCommand, "run the program by hand, as the same user and without your variables"},
 	{identity.ErrURI, "--certificate file:leaf.pem?key=leaf.key&chain=intermediates.pem or file:client.p12"},
 	{identity.ErrKeyMismatch, "give the private key that was made with this certificate's request"},
 	{identity.ErrNoPrivateKey, "name its file: --certificate 'file:leaf.pem?key=leaf.key'"},

@@ -12,6 +12,7 @@ import (
 	"github.com/awsauth-go/awsauth/emulator"
 	"github.com/awsauth-go/awsauth/identity"
 	"github.com/awsauth-go/awsauth/internal/pki"
+	"github.com/awsauth-go/awsauth/internal/printable"
 	"github.com/awsauth-go/awsauth/internal/safefile"
 )
 
@@ -54,7 +55,7 @@ func listenError(address string, err error) error {
 		return usagef("--listen: %w", emulator.ErrNotLoopback)
 	case errors.As(err, &op) && op.Addr != nil:
 		return configurationError{
-			error: fmt.Errorf("--listen %s: %s", address, rootCause(op.Err)),
+			error: fmt.Errorf("--listen %s: %s", address, printable.RootCause(op.Err)),
 			hint:  "--listen 127.0.0.1:0 takes any free port",
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/awsauth-go/awsauth/internal/nearest"
 )
 
 // usageError is a mistake on the command line.
@@ -22,13 +24,6 @@ func (e usageError) Unwrap() error { return e.error }
 func (e usageError) Hint() string { return e.hint }
 
 func usagef(format string, args ...any) error { return usageError{error: fmt.Errorf(format, args...)} }
-
-// A mistyped name is recognised when no more than one letter in lettersPerMistake is wrong, or when it is as long as
-// shortest and the beginning of a name, or begins with one.
-const (
-	lettersPerMistake = 3
-	shortest          = 3
-)
 
 // noArguments refuses arguments that no flag has taken. They are not repeated: one may be a secret.
 func noArguments(_ *cobra.Command, args []string) error {
@@ -58,7 +53,7 @@ func noSuchCommand(c *cobra.Command, typed string) error {
 	if !c.HasAvailableSubCommands() {
 		return usagef("has no commands below it")
 	}
-	near := nearest(typed, commandNames(c))
+	near := nearest.Name(typed, commandNames(c))
 	if near == "" {
 		return usageError{errors.New("no command has this name"), c.CommandPath() + " --help lists the commands"}
 	}
@@ -85,44 +80,6 @@ func needsSubcommand(c *cobra.Command, _ []string) error {
 		errors.New("which one? it is followed by " + strings.Join(commandNames(c), " or ")),
 		c.CommandPath() + " COMMAND --help",
 	}
-}
-
-// nearest answers the name that was probably meant, or "".
-func nearest(typed string, names []string) string {
-	best, least := "", 0
-	for _, name := range names {
-		distance := editDistance(typed, name)
-		begins := len(typed) >= shortest && (strings.HasPrefix(name, typed) || strings.HasPrefix(typed, name))
-		if near := begins || distance*lettersPerMistake <= len(name); near && (best == "" || distance < least) {
-			best, least = name, distance
-		}
-	}
-	return best
-}
-
-// editDistance counts the letters to insert, delete, replace or swap with their neighbour.
-func editDistance(a, b string) int {
-	var before []int
-	last := make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row := make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := last[j]
-			if a[i] != b[j] {
-				replaced++
-			}
-			row[j+1] = min(replaced, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }
 
 // flagMistake says what is wrong with a flag, without its value.
@@ -164,7 +121,7 @@ func unknownFlag(c *cobra.Command, typed string) error {
 			names = append(names, f.Name)
 		}
 	})
-	if near := nearest(typed, names); near != "" {
+	if near := nearest.Name(typed, names); near != "" {
 		mistake.hint = fmt.Sprintf("did you mean --%s? %s --help lists the flags", near, c.CommandPath())
 	} else if slices.Contains(signingHelper, typed) && slices.Contains(names, "certificate") {
 		mistake.hint = "the certificate's URI names it: --certificate 'file:leaf.pem?key=leaf.key&chain=intermediates.pem'"

@@ -45,6 +45,7 @@ type PageVariable struct{ Name, Text string }
 const (
 	annotationExit      = "exit"      // any value: the command does something, and its exit codes matter
 	annotationVariables = "variables" // a line for each: "NAME text"
+	annotationUsage     = "usage"     // the usage line of a command that has others below it and does something itself
 )
 
 // Keys of a flag's annotations.
@@ -126,6 +127,9 @@ func Subcommands(c *cobra.Command) []*cobra.Command {
 }
 
 func usageLine(c *cobra.Command) string {
+	if usage := c.Annotations[annotationUsage]; usage != "" {
+		return usage
+	}
 	if c.HasAvailableSubCommands() {
 		return c.CommandPath() + " COMMAND"
 	}

@@ -1,16 +1,34 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 )
 
 // errNobody reports that there is no terminal to ask on.
 var errNobody = errors.New("there is no terminal to ask on")
+
+// confirmOnTerminal asks a question whose answer is seen.
+func confirmOnTerminal(ctx context.Context, question string) (_ string, err error) {
+	tty, err := os.OpenFile(terminalPath, os.O_RDWR, 0)
+	if err != nil {
+		return "", errNobody
+	}
+	if _, err := fmt.Fprint(tty, question); err != nil {
+		return "", errors.Join(err, tty.Close())
+	}
+	line, err := interruptible(ctx, func() (string, error) { return bufio.NewReader(tty).ReadString('\n') })
+	if ctx.Err() != nil {
+		return "", ctx.Err() // the question still reads: the end of the process closes the terminal
+	}
+	return strings.TrimSpace(line), errors.Join(err, tty.Close())
+}
 
 // promptOnTerminal asks on the terminal itself, so that it works with standard input and output redirected. What is typed
 // is not shown. Ctrl-C ends the question and leaves the terminal as it was.

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/awsauth-go/awsauth/internal/secret"
 )
 
 // requestIDForm is what the emulator calls requests.
@@ -33,7 +35,7 @@ const (
 	someAnchor   = "arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/ID"
 	someStatic   = "get static --access-key-id AKIAIOSFODNN7EXAMPLE "
 	pathHint     = "check the path; a relative one begins at the working directory"
-	secretForms  = "env:NAME, file:PATH or - for standard input"
+	secretForms  = secret.References
 	portalHint   = "a proxy or captive portal answers in AWS's place: sign in to it, or set HTTPS_PROXY or NO_PROXY"
 )
 
@@ -126,8 +128,8 @@ func parameterRefusals() []refusal {
 			hint:    sessionHelp,
 		},
 		{
-			name: "an instance property without a value", arguments: "get $SESSION --instance-property rack", code: ExitUsage,
-			message: "get session: --instance-property is not KEY=VALUE: separate several with commas, or repeat the flag",
+			name: "an instance property without a value", arguments: "get $SESSION --instance-properties rack", code: ExitUsage,
+			message: "get session: --instance-properties is not KEY=VALUE: separate several with commas, or repeat the flag",
 			hint:    sessionHelp,
 		},
 		{
@@ -284,6 +286,7 @@ func identityRefusals() []refusal {
 		{
 			name: "a certificate URI with another scheme", arguments: "get $SESSION --certificate https://ca.example/client.pem", code: ExitIdentity,
 			message: "get session: --certificate: identity: unsupported format: the scheme of the certificate URI is not file; write file:client.p12 or file:client.pem?key=client.key&chain=chain.pem",
+			hint:    sessionHelp,
 		},
 		{
 			name: "a certificate URI with an unknown parameter", arguments: "get $SESSION --certificate file:client.pem?password=hunter2", code: ExitIdentity,
@@ -291,9 +294,9 @@ func identityRefusals() []refusal {
 			hint:    uriHelp,
 		},
 		{
-			name: "a bare path, which would be an identifier", arguments: "get $SESSION --certificate client.pem", code: ExitIdentity,
-			message: "get session: --certificate: identity: certificate identifier without a certificate store: to name a file, write file:client.p12 or file:client.pem?key=client.key&chain=chain.pem",
-			hint:    "--certificate file:leaf.pem?key=leaf.key or file:client.p12",
+			name: "a bare path, which would be an identifier", arguments: "get $SESSION --certificate client.pem --store $DIR/none", code: ExitIdentity,
+			message: `get session: certificate "client.pem": no certificate has this identifier: there is no certificate store at $DIR/none yet`,
+			hint:    "awsauth certificate add IDENTIFIER FILE makes one; a certificate in files is named file:leaf.pem?key=leaf.key",
 		},
 		{
 			name: "a certificate that is not there", arguments: "get $SESSION --certificate file:$DIR/missing.pem", code: ExitIdentity,
@@ -326,7 +329,7 @@ func identityRefusals() []refusal {
 			hint:    "have the certificate issued anew with key usage digitalSignature",
 		},
 		{
-			name: "a wrong password", arguments: "get $SESSION --certificate file:$P12 --password env:PASSWORD", code: ExitIdentity,
+			name: "a wrong password", arguments: "get $SESSION --certificate file:$P12 --certificate-password env:PASSWORD", code: ExitIdentity,
 			environment: []string{"PASSWORD=hunter2"},
 			message:     `get session: identity "$P12": wrong password: or the encrypted part is damaged`,
 			hint:        "check the password, and that it belongs to this file",
@@ -334,11 +337,11 @@ func identityRefusals() []refusal {
 		{
 			name: "a password that nobody can be asked for", arguments: "get $SESSION --certificate file:$P12", code: ExitIdentity,
 			message: `get session: identity "$P12": password required: the file is encrypted, or it is damaged`,
-			hint:    "--password file:PATH or env:NAME, or run it on a terminal to be asked",
+			hint:    "--certificate-password file:PATH or env:NAME, or run it on a terminal to be asked",
 		},
 		{
-			name: "a password whose variable is not set", arguments: "get $SESSION --certificate file:$P12 --password env:PASSWORD", code: ExitConfiguration,
-			message: `get session: --password: env:PASSWORD: the environment variable is not set`,
+			name: "a password whose variable is not set", arguments: "get $SESSION --certificate file:$P12 --certificate-password env:PASSWORD", code: ExitConfiguration,
+			message: `get session: --certificate-password: env:PASSWORD: the environment variable is not set`,
 			hint:    "a secret is named by " + secretForms,
 		},
 	}

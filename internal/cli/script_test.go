@@ -41,6 +41,9 @@ func TestScripts(t *testing.T) {
 			"interrupt": cmdInterrupt,
 			"ca":        cmdCA,
 			"empty":     cmdEmpty,
+			"config":    cmdConfig,
+
+			"clientcertificates": cmdClientCertificates,
 		},
 	})
 }
@@ -223,4 +226,39 @@ func cmdEmpty(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("%s has %s", dir, entries[0].Name())
 		}
 	}
+}
+
+// cmdConfig is "config FILE": a configuration for the emulator that runs, with the credentials backup, archive and admin.
+func cmdConfig(ts *testscript.TestScript, _ bool, args []string) {
+	text := fmt.Sprintf(`defaults: {endpoint_url: %s}
+credentials:
+  backup:
+    type: session
+    role_arn: %s
+    profile_arn: %s
+    trust_anchor_arn: %s
+    certificate: backup
+  archive:
+    type: assume-role
+    source: backup
+    role_arn: %s
+    duration: 15m
+  admin:
+    type: static
+    access_key_id: %s
+    secret_access_key: env:SECRET
+`, ts.Getenv("ENDPOINT"), ts.Getenv("ROLE_ARN"), ts.Getenv("PROFILE_ARN"), ts.Getenv("ANCHOR_ARN"), ts.Getenv("ROLE_archive"), ts.Getenv("ADMIN_ID"))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// cmdClientCertificates is "clientcertificates DIR FILE": what the Mendix platform makes of DIR/client.p12, twice.
+func cmdClientCertificates(ts *testscript.TestScript, _ bool, args []string) {
+	pfx, err := os.ReadFile(ts.MkAbs(filepath.Join(args[0], "client.p12")))
+	ts.Check(err)
+	raw, err := json.Marshal([]map[string]any{
+		{"pfx": pfx, "password": "open sesame", "pin_to": []string{"MY_S3", "a pin with spaces"}},
+		{"pfx": pfx, "password": "open sesame"},
+	})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), raw, 0o600))
 }

@@ -6,10 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/awsauth-go/awsauth/emulator"
 	"github.com/awsauth-go/awsauth/internal/safefile"
+	"github.com/awsauth-go/awsauth/internal/yamlfile"
 )
 
 // maxSeed bounds the seed file, in bytes.
@@ -29,8 +28,8 @@ func (f *emulatorFlags) readSeed() (*emulator.Seed, error) {
 		return nil, fail(err)
 	}
 	seed := new(emulator.Seed)
-	if err := yaml.UnmarshalWithOptions(raw, seed, yaml.Strict()); err != nil {
-		return nil, fail(seedProblem(err))
+	if mistakes := yamlfile.Decode(raw, seed); len(mistakes) > 0 {
+		return nil, fail(seedProblem(mistakes))
 	}
 	for i := range seed.TrustAnchors {
 		anchor := &seed.TrustAnchors[i]
@@ -52,18 +51,14 @@ func (f *emulatorFlags) readSeed() (*emulator.Seed, error) {
 	return seed, nil
 }
 
-// seedProblem says where the YAML is wrong, and why when that does not quote what is written there.
-func seedProblem(err error) error {
-	var located yaml.Error
-	if !errors.As(err, &located) {
-		// Types that read themselves do not say where.
-		return errors.New("a duration is not written as 15m or 1h30m, or a policy is neither a mapping nor JSON")
+// seedProblem lists the mistakes in the file, each with its line and column.
+func seedProblem(mistakes []yamlfile.Mistake) error {
+	if len(mistakes) == 1 {
+		return errors.New(mistakes[0].String())
 	}
-	at := located.GetToken().Position
-	problem := "not a value that belongs here"
-	switch located.(type) {
-	case *yaml.SyntaxError, *yaml.UnknownFieldError, *yaml.DuplicateKeyError:
-		problem = located.GetMessage()
+	lines := []string{fmt.Sprintf("%d mistakes", len(mistakes))}
+	for _, m := range mistakes {
+		lines = append(lines, m.String())
 	}
-	return fmt.Errorf("line %d, column %d: %s", at.Line, at.Column, problem)
+	return errors.New(strings.Join(lines, "\n"))
 }

@@ -25,7 +25,7 @@ func TestAPersonIsToldWhoAndUntilWhenAndNoSecret(t *testing.T) {
 	w := newWorld(t)
 	got := w.run(t.Context(), "get $SESSION --session-name nightly", onTerminal)
 	want := `session  arn:aws:sts::123456789012:assumed-role/local/nightly
-through CN=client → $ROLE
+through certificate CN=client → role local in 123456789012
 EMULATOR: these credentials are from $ENDPOINT, not from AWS
 expires in 60 min (TIME UTC)
 Use it:  awsauth get session … --format env|fish|ini|json|powershell|process
@@ -51,7 +51,7 @@ no expiry
 Use it:  awsauth get static … --format env|fish|ini|json|powershell|process
 Look:    awsauth get static … --show-secrets
 `
-	if got.stdout != want || got.stderr != "" || got.code != ExitDone {
+	if want = w.expand(want); got.stdout != want || got.stderr != "" || got.code != ExitDone {
 		t.Errorf("got %d\n%s%s\nwant\n%s", got.code, got.stdout, got.stderr, want)
 	}
 }

@@ -61,3 +61,39 @@ func columns(rows [][2]string, left, width int) string {
 	}
 	return b.String()
 }
+
+// cell is one text of a table, and the colour that it is shown in.
+type cell struct{ text, code string }
+
+// table sets rows of cells in columns; the first row is the heading.
+func table(rows [][]cell, paint func(code, text string) string) string {
+	var widths []int
+	for _, row := range rows {
+		for i, c := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(c.text))
+		}
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		for i, c := range row {
+			b.WriteString(paint(c.code, c.text))
+			if i < len(row)-1 {
+				b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text)+columnGap))
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// plainRow makes a row without colours.
+func plainRow(texts ...string) []cell {
+	row := make([]cell, len(texts))
+	for i, text := range texts {
+		row[i].text = text
+	}
+	return row
+}

@@ -74,18 +74,6 @@ func TestEveryCommandHasAnExampleAndEveryFlagAText(t *testing.T) {
 	})
 }
 
-func TestNamesAreRecognisedWhenMistyped(t *testing.T) {
-	names := []string{"certificate", "role-arn", "profile-arn", "get", "demo"}
-	for typed, want := range map[string]string{
-		"certficate": "certificate", "role-anr": "role-arn", "profile": "profile-arn", "gte": "get", "got": "get",
-		"profile-arns": "profile-arn", "x": "", "key": "", "wJalrXUtnFEMI": "", "": "",
-	} {
-		if got := nearest(typed, names); got != want {
-			t.Errorf("%q: got %q, want %q", typed, got, want)
-		}
-	}
-}
-
 func TestAFlagsNameIsReplacedWhereItIsNotAnothersBeginning(t *testing.T) {
 	got := replaceFlag("--sts is wrong, --sts-endpoint is not, --sts", "--sts", "AWSAUTH_STS")
 	if want := "AWSAUTH_STS is wrong, --sts-endpoint is not, AWSAUTH_STS"; got != want {

@@ -33,7 +33,7 @@ type CA struct {
 // The life of what is made here.
 const (
 	caLife   = 10 * 365 * 24 * time.Hour
-	leafLife = 30 * 24 * time.Hour
+	leafLife = 90 * 24 * time.Hour
 )
 
 // NewCA makes a root, valid from a minute before now.
@@ -98,7 +98,7 @@ type Leaf struct {
 	Change func(*x509.Certificate)
 }
 
-// Issue makes an end-entity certificate and its key, valid for 30 days from a minute before the CA's now.
+// Issue makes an end-entity certificate and its key, valid for 90 days from a minute before the CA's now.
 func (ca *CA) Issue(l Leaf) (*identity.Identity, error) {
 	key := l.Key
 	if key == nil {

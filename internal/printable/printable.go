@@ -1,7 +1,10 @@
 // Package printable makes text of others fit for a terminal and for a line of a log.
 package printable
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // Line replaces, by spaces, all that could move a terminal's cursor, end a line or turn the direction of text.
 func Line(s string) string {
@@ -28,4 +31,12 @@ func isControl(r rune) bool {
 		r == '\u2028' || r == '\u2029' || // line and paragraph separator
 		r == '\u061c' || r == '\u200e' || r == '\u200f' || // marks of direction
 		r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' // embeddings, overrides, isolates
+}
+
+// RootCause is the innermost error's text: what is around it repeats what a message has already.
+func RootCause(err error) string {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err.Error()
 }

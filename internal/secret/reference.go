@@ -2,9 +2,11 @@ package secret
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/awsauth-go/awsauth/internal/safefile"
@@ -13,8 +15,12 @@ import (
 // maxSize bounds what a reference may lead to, in bytes.
 const maxSize = 64 << 10
 
-// References is the form of a reference, for help and messages.
-const References = "env:NAME, file:PATH or - for standard input"
+// References is the form of a reference on the command line, for help and messages; in a configuration there is no
+// standard input, and there are commands.
+const (
+	References           = "env:NAME, file:PATH, keyring:SERVICE/KEY, systemd:NAME or - for standard input"
+	ConfiguredReferences = "env:NAME, file:PATH, keyring:SERVICE/KEY, systemd:NAME or command: [/PROGRAM, ARGUMENT]"
+)
 
 var (
 	// ErrReference reports a text that is not a reference. The text may be the secret itself and is never quoted.
@@ -23,54 +29,173 @@ var (
 	ErrMode = errors.New("others may read or write the file")
 	// ErrEmpty reports a reference that leads to nothing.
 	ErrEmpty = errors.New("is empty")
+	// ErrNoKeyring reports that there is no keyring of the operating system, or that it does not answer.
+	ErrNoKeyring = errors.New("the keyring is not available")
+	// ErrNotInKeyring reports that the keyring does not have an entry.
+	ErrNotInKeyring = errors.New("the keyring has no such entry")
+	// ErrCommand reports a program that did not give a secret.
+	ErrCommand = errors.New("the program gave no secret")
 )
 
-// Resolver reads what references point at.
-type Resolver struct {
-	Stdin     io.Reader                   // for "-"; nil refuses it
-	LookupEnv func(string) (string, bool) // for "env:"; nil refuses it
+// Reference says where a secret is: how, and under which name there. The zero value is no reference.
+type Reference struct {
+	scheme  string   // "env", "file", "keyring", "systemd", "-", "command" or "literal"
+	name    string   // after the scheme
+	command []string // the program and its arguments
+	literal Secret
 }
 
-// Resolve reads the secret that a reference points at: "env:NAME", "file:PATH" or "-". One line ending at the end of a
-// file or of standard input is cut.
-func (r Resolver) Resolve(reference string) (Secret, error) {
-	value, err := r.read(reference)
-	if err != nil {
+const (
+	schemeEnv     = "env"
+	schemeFile    = "file"
+	schemeKeyring = "keyring"
+	schemeSystemd = "systemd"
+	schemeStdin   = "-"
+	schemeCommand = "command"
+	schemeLiteral = "literal"
+)
+
+// ParseReference reads "env:NAME", "file:PATH", "keyring:SERVICE/KEY", "systemd:NAME" or "-".
+func ParseReference(text string) (Reference, error) {
+	scheme, name, found := strings.Cut(text, ":")
+	switch {
+	case text == schemeStdin:
+		return Reference{scheme: schemeStdin}, nil
+	case !found || name == "" || strings.ContainsRune(name, 0):
+		return Reference{}, ErrReference
+	case scheme == schemeEnv, scheme == schemeFile:
+		return Reference{scheme: scheme, name: name}, nil
+	case scheme == schemeKeyring:
+		if service, key, ok := strings.Cut(name, "/"); ok && service != "" && key != "" {
+			return Reference{scheme: scheme, name: name}, nil
+		}
+	case scheme == schemeSystemd:
+		if name != "." && name != ".." && !strings.ContainsAny(name, `/\`) {
+			return Reference{scheme: scheme, name: name}, nil
+		}
+	}
+	return Reference{}, ErrReference
+}
+
+// CommandReference is a program that prints the secret: its absolute path and its arguments. There is no shell.
+func CommandReference(command []string) (Reference, error) {
+	if len(command) == 0 || !filepath.IsAbs(command[0]) {
+		return Reference{}, errors.New("is a command that does not begin with the absolute path of a program, as [/usr/bin/pass, show, aws]")
+	}
+	return Reference{scheme: schemeCommand, command: command}, nil
+}
+
+// LiteralReference is the secret itself, where it may stand.
+func LiteralReference(s Secret) Reference { return Reference{scheme: schemeLiteral, literal: s} }
+
+// IsZero reports whether there is no reference.
+func (r Reference) IsZero() bool { return r.scheme == "" }
+
+// IsLiteral reports whether the secret itself was given.
+func (r Reference) IsLiteral() bool { return r.scheme == schemeLiteral }
+
+// IsStdin reports whether the secret is read from standard input.
+func (r Reference) IsStdin() bool { return r.scheme == schemeStdin }
+
+// File answers the path of a "file:" reference, and "" for others.
+func (r Reference) File() string {
+	if r.scheme == schemeFile {
+		return r.name
+	}
+	return ""
+}
+
+// RelativeTo answers the reference with a relative path taken from a directory.
+func (r Reference) RelativeTo(dir string) Reference {
+	if r.scheme == schemeFile && !filepath.IsAbs(r.name) {
+		r.name = filepath.Join(dir, r.name)
+	}
+	return r
+}
+
+// String says which reference it is, without what it leads to. What follows env: is shown only when it looks as the names
+// of variables do: whoever writes env:$NAME for env:NAME has given the secret itself. Of a command only the program is
+// shown: an argument may be a secret.
+func (r Reference) String() string {
+	switch r.scheme {
+	case "":
+		return ""
+	case schemeStdin:
+		return "standard input"
+	case schemeLiteral:
+		return Redacted
+	case schemeCommand:
+		return schemeCommand + ":" + r.command[0]
+	case schemeEnv:
+		if strings.Trim(r.name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") != "" {
+			return schemeEnv + ":"
+		}
+	}
+	return r.scheme + ":" + r.name
+}
+
+// Format implements fmt.Formatter.
+func (r Reference) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(r.String())) }
+
+// MarshalText implements encoding.TextMarshaler, and so JSON and YAML.
+func (r Reference) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// Keyring is the operating system's.
+type Keyring interface {
+	// Get answers an entry: ErrNotInKeyring, or ErrNoKeyring.
+	Get(ctx context.Context, service, key string) (Secret, error)
+}
+
+// Resolver reads what references point at. A field that is not set refuses its references.
+type Resolver struct {
+	Stdin                io.Reader                   // for "-"
+	LookupEnv            func(string) (string, bool) // for "env:"
+	Keyring              Keyring                     // for "keyring:"
+	CredentialsDirectory string                      // for "systemd:": what systemd has set CREDENTIALS_DIRECTORY to
+	Environment          []string                    // of programs, all of it: NAME=VALUE
+}
+
+// Resolve reads the secret that a reference points at. One line ending at the end of a file, of standard input and of what
+// a program prints is cut.
+func (r Resolver) Resolve(ctx context.Context, reference Reference) (Secret, error) {
+	if reference.IsLiteral() {
+		return reference.literal, nil
+	}
+	value, err := r.read(ctx, reference)
+	if errors.Is(err, ErrReference) {
 		return Secret{}, err
 	}
+	if err != nil {
+		separator := ":"
+		if errors.Is(err, ErrMode) {
+			separator = " has"
+		}
+		return Secret{}, fmt.Errorf("%s%s %w", reference, separator, err)
+	}
 	if value == "" {
-		return Secret{}, fmt.Errorf("%s: %w", name(reference), ErrEmpty)
+		return Secret{}, fmt.Errorf("%s: %w", reference, ErrEmpty)
 	}
 	return New(value), nil
 }
 
-// name says which reference, without what it leads to. What follows env: is shown only when it looks as the names of
-// variables do: whoever writes env:$NAME for env:NAME has given the secret itself.
-func name(reference string) string {
-	if reference == "-" {
-		return "standard input"
-	}
-	if variable, ok := strings.CutPrefix(reference, "env:"); ok && strings.Trim(variable, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") != "" {
-		return "env:"
-	}
-	return reference
-}
-
-func (r Resolver) read(reference string) (string, error) {
-	scheme, rest, found := strings.Cut(reference, ":")
+func (r Resolver) read(ctx context.Context, reference Reference) (string, error) {
 	switch {
-	case reference == "-" && r.Stdin != nil:
-		return readAll("standard input", r.Stdin)
-	case !found || rest == "":
-		return "", ErrReference
-	case scheme == "env" && r.LookupEnv != nil:
-		value, set := r.LookupEnv(rest)
+	case reference.IsStdin() && r.Stdin != nil:
+		return readAll(r.Stdin)
+	case reference.scheme == schemeEnv && r.LookupEnv != nil:
+		value, set := r.LookupEnv(reference.name)
 		if !set {
-			return "", fmt.Errorf("%s: the environment variable is not set", name(reference))
+			return "", errors.New("the environment variable is not set")
 		}
 		return value, nil
-	case scheme == "file":
-		return readFile(rest)
+	case reference.scheme == schemeFile:
+		return readFile(reference.name)
+	case reference.scheme == schemeKeyring:
+		return r.readKeyring(ctx, reference.name)
+	case reference.scheme == schemeSystemd:
+		return r.readSystemd(reference.name)
+	case reference.scheme == schemeCommand && r.Environment != nil:
+		return runCommand(ctx, reference.command, r.Environment)
 	}
 	return "", ErrReference
 }
@@ -78,21 +203,40 @@ func (r Resolver) read(reference string) (string, error) {
 func readFile(path string) (string, error) {
 	data, mode, err := safefile.ReadMode(path, maxSize)
 	if err != nil {
-		return "", fmt.Errorf("file:%s: %w", path, err)
+		return "", err
 	}
 	if !private(mode) {
-		return "", fmt.Errorf("file:%s has mode %04o: %w; chmod 600 %s", path, mode.Perm(), ErrMode, path)
+		return "", modeError{path, mode.Perm()}
 	}
 	return withoutLineEnd(data), nil
 }
 
-func readAll(name string, r io.Reader) (string, error) {
+func (r Resolver) readKeyring(ctx context.Context, name string) (string, error) {
+	if r.Keyring == nil {
+		return "", ErrNoKeyring
+	}
+	service, key, _ := strings.Cut(name, "/")
+	value, err := r.Keyring.Get(ctx, service, key)
+	return value.Reveal(), err
+}
+
+// readSystemd reads a credential of the unit (systemd.exec(5), "Credentials"): a file that systemd has made for the unit's
+// user alone, whatever its mode says.
+func (r Resolver) readSystemd(name string) (string, error) {
+	if r.CredentialsDirectory == "" {
+		return "", errors.New("systemd has given this process no credentials: CREDENTIALS_DIRECTORY is not set")
+	}
+	data, err := safefile.Read(filepath.Join(r.CredentialsDirectory, name), maxSize)
+	return withoutLineEnd(data), err
+}
+
+func readAll(r io.Reader) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxSize+1))
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", name, err)
+		return "", err
 	}
 	if len(b) > maxSize {
-		return "", fmt.Errorf("%s: longer than %d bytes", name, maxSize)
+		return "", fmt.Errorf("longer than %d bytes", maxSize)
 	}
 	return withoutLineEnd(b), nil
 }
@@ -100,4 +244,15 @@ func readAll(name string, r io.Reader) (string, error) {
 func withoutLineEnd(b []byte) string {
 	b = bytes.TrimSuffix(b, []byte("\n"))
 	return string(bytes.TrimSuffix(b, []byte("\r")))
+}
+
+// Text writes a reference as ParseReference reads it, to be kept; "" for one that no text has.
+func (r Reference) Text() string {
+	switch r.scheme {
+	case schemeStdin:
+		return schemeStdin
+	case schemeCommand, schemeLiteral, "":
+		return ""
+	}
+	return r.scheme + ":" + r.name
 }

@@ -69,7 +69,7 @@ func (l *localAWS) sessionArgs(id packing) []string {
 		"--profile-arn", l.ProfileARN, "--trust-anchor-arn", l.TrustAnchorARN,
 	}
 	if id.password != "" {
-		args = append(args, "--password", "file:"+id.password)
+		args = append(args, "--certificate-password", "file:"+id.password)
 	}
 	return args
 }

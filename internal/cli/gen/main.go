@@ -31,6 +31,12 @@ func main() {
 			os.Exit(1)
 		}
 	}
+	if *docs != "" {
+		if err := writeConfiguration(filepath.Dir(*docs)); err != nil {
+			fmt.Fprintln(os.Stderr, "gen:", err)
+			os.Exit(1)
+		}
+	}
 }
 
 // write writes files by name.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/awsauth-go/awsauth/internal/cli"
+	"github.com/awsauth-go/awsauth/internal/config"
 )
 
 // docs is where the Markdown pages are kept.
@@ -32,6 +33,20 @@ func TestThePagesInDocsAreThoseOfTheCommands(t *testing.T) {
 		if err != nil || string(kept) != text {
 			t.Errorf("%s is not up to date (%v): go run ./internal/cli/gen -docs docs/commands", name, err)
 		}
+	}
+}
+
+func TestTheKeysAndTheSchemaInDocsAreThoseOfTheTypes(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want, err := withKeys(page); err != nil || string(want) != string(page) {
+		t.Errorf("docs/configuration.md is not up to date (%v): make docs", err)
+	}
+	schema, err := os.ReadFile("../../../docs/configuration.schema.json")
+	if err != nil || string(schema) != string(config.Schema()) {
+		t.Errorf("docs/configuration.schema.json is not up to date (%v): make docs", err)
 	}
 }
 

@@ -1,0 +1,5 @@
+package certstore
+
+import "errors"
+
+func mkfifo(string) error { return errors.ErrUnsupported }
