@@ -46,7 +46,7 @@ func (ca *CA) Intermediate(name string) *CA {
 // PEM answers the CA's own certificate, as CreateTrustAnchor takes it.
 func (ca *CA) PEM() []byte { return pki.CertificatesPEM(ca.pki.Certificate) }
 
-// Issue issues a certificate with the subject CN=name, valid from a minute ago for 30 days, and its key: P-256 and good
+// Issue issues a certificate with the subject CN=name, valid from a minute ago for 90 days, and its key: P-256 and good
 // in all respects, unless traits say otherwise. Traits apply in order; of two that contradict each other the last wins.
 func (ca *CA) Issue(name string, traits ...Trait) *Client {
 	ca.t.Helper()

@@ -124,10 +124,10 @@ func TestTheClockDatesCertificates(t *testing.T) {
 	clock := awsauthtest.NewClock(time.Now())
 	local := awsauthtest.StartConfig(t, awsauthtest.Config{Emulator: emulator.Config{Now: clock.Now}})
 	old := local.Client("backup-01")
-	clock.Advance(31 * 24 * time.Hour)
+	clock.Advance(91 * 24 * time.Hour)
 	young := local.Client("backup-01")
 	if err := old.Identity.Check(clock.Now()); err == nil {
-		t.Error("the certificate of a month ago is still valid")
+		t.Error("the certificate of three months ago is still valid")
 	}
 	if err := young.Identity.Check(clock.Now()); err != nil {
 		t.Errorf("the certificate of today: %v", err)
