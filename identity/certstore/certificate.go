@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/awsauth-go/awsauth/identity"
@@ -51,19 +53,28 @@ type entry struct {
 
 // parseEntry reads a certificate's file, and demands that it is the identifier's.
 func parseEntry(raw []byte, identifier string) (*entry, error) {
-	// The version first: what another version means by the rest is not known.
-	var v struct {
-		Version int `json:"awsauth_certificate"`
-	}
 	var e entry
-	switch err := json.Unmarshal(raw, &v); {
-	case err == nil && v.Version > Version:
-		return nil, certificateError(identifier, ErrVersion, fmt.Sprintf("version %d, and this program knows version %d", v.Version, Version),
+	if json.Unmarshal(raw, &e) != nil {
+		e = entry{Version: versionAlone(raw)} // what another version means by the rest is not known
+	}
+	switch {
+	case e.Version > Version:
+		return nil, certificateError(identifier, ErrVersion, fmt.Sprintf("version %d, and this program knows version %d", e.Version, Version),
 			"use the version of awsauth that has added it")
-	case err != nil || v.Version != Version || json.Unmarshal(raw, &e) != nil || !e.complete(identifier):
+	case e.Version != Version || !e.complete(identifier):
 		return nil, damaged(identifier)
 	}
 	return &e, nil
+}
+
+func versionAlone(raw []byte) int {
+	var v struct {
+		Version int `json:"awsauth_certificate"`
+	}
+	if json.Unmarshal(raw, &v) != nil {
+		return 0
+	}
+	return v.Version
 }
 
 // complete reports whether an entry is one that this package writes.
@@ -126,7 +137,7 @@ func (s *Store) Certificate(ctx context.Context, name string) (*Certificate, err
 	if err != nil {
 		return nil, err
 	}
-	return s.describe(ctx, e), nil
+	return s.describe(ctx, e, &parsed{}), nil
 }
 
 // Exists reports whether look-up accepts a name, with ErrNotFound or what is wrong. It reads no key.
@@ -135,25 +146,40 @@ func (s *Store) Exists(name string) error {
 	return err
 }
 
+// atOnce is how many certificates List reads at a time: linked ones may have to be waited for.
+const atOnce = 16
+
 // List answers all certificates, by identifier. One that cannot be read has Err.
 func (s *Store) List(ctx context.Context) ([]*Certificate, error) {
 	names, err := s.names()
 	if err != nil {
 		return nil, err
 	}
-	all := make([]*Certificate, 0, len(names))
-	for _, name := range names {
-		e, err := s.load(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed meanwhile
-		}
-		if err != nil {
-			all = append(all, &Certificate{Identifier: name, Err: err})
-			continue
-		}
-		all = append(all, s.describe(ctx, e))
+	all := make([]*Certificate, len(names))
+	var next atomic.Int64
+	var known parsed
+	var readers sync.WaitGroup
+	for range min(atOnce, len(names)) {
+		readers.Go(func() {
+			for i := next.Add(1) - 1; int(i) < len(names); i = next.Add(1) - 1 {
+				all[i] = s.describeFile(ctx, names[i], &known)
+			}
+		})
 	}
-	return all, nil
+	readers.Wait()
+	return slices.DeleteFunc(all, func(c *Certificate) bool { return c == nil }), nil
+}
+
+// describeFile answers a certificate, or nil when it has been removed meanwhile.
+func (s *Store) describeFile(ctx context.Context, name string, known *parsed) *Certificate {
+	e, err := s.load(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return &Certificate{Identifier: name, Err: err}
+	}
+	return s.describe(ctx, e, known)
 }
 
 // Names answers all identifiers and aliases. What cannot be read is named by its identifier.
@@ -168,7 +194,7 @@ func (s *Store) Names() ([]string, error) {
 	return names, err
 }
 
-func (s *Store) describe(ctx context.Context, e *entry) *Certificate {
+func (s *Store) describe(ctx context.Context, e *entry, known *parsed) *Certificate {
 	c := &Certificate{Identifier: e.Identifier, Aliases: e.Aliases, Added: e.Added, Link: e.Link}
 	if e.Link != nil {
 		id, err := s.linkSource(e.Identifier, *e.Link).once(ctx)
@@ -179,7 +205,7 @@ func (s *Store) describe(ctx context.Context, e *entry) *Certificate {
 		c.Certificate, c.Chain = id.Certificate, id.Chain
 		return c
 	}
-	certificates, err := parseCertificates(e.Certificates)
+	certificates, err := known.certificates(e.Certificates)
 	if err != nil {
 		c.Err = damaged(e.Identifier)
 		return c
@@ -188,14 +214,18 @@ func (s *Store) describe(ctx context.Context, e *entry) *Certificate {
 	return c
 }
 
-func parseCertificates(text string) (all []*x509.Certificate, err error) {
+// parsed are certificates by their DER: those of a store have the same few above them. It is safe for concurrent use.
+type parsed struct{ sync.Map }
+
+// certificates reads PEM, the leaf first.
+func (p *parsed) certificates(text string) (all []*x509.Certificate, err error) {
 	rest := []byte(text)
 	for {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
 			break
 		}
-		c, err := x509.ParseCertificate(block.Bytes)
+		c, err := p.certificate(block.Bytes, len(all) > 0)
 		if err != nil {
 			return nil, err
 		}
@@ -205,6 +235,17 @@ func parseCertificates(text string) (all []*x509.Certificate, err error) {
 		return nil, errors.New("no certificate")
 	}
 	return all, nil
+}
+
+func (p *parsed) certificate(der []byte, shared bool) (*x509.Certificate, error) {
+	if c, ok := p.Load(string(der)); ok {
+		return c.(*x509.Certificate), nil
+	}
+	c, err := x509.ParseCertificate(der)
+	if err == nil && shared {
+		p.Store(string(der), c)
+	}
+	return c, err
 }
 
 // MarshalCertificates writes a certificate and its chain as PEM, in order.

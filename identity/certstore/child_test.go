@@ -38,7 +38,7 @@ func child(t testing.TB, action, dir string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	c := exec.CommandContext(t.Context(), self, dir)
-	c.Env = append(os.Environ(), childVariable+"="+action)
+	c.Env = append(os.Environ(), childVariable+"="+action, "GORACE=atexit_sleep_ms=0") // or each waits for a second at its end
 	c.Stderr = os.Stderr
 	return c
 }

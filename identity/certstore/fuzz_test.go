@@ -55,7 +55,7 @@ func FuzzEntry(f *testing.F) {
 			}
 			return
 		}
-		if c := s.describe(t.Context(), e); c.Err == nil && c.Certificate == nil {
+		if c := s.describe(t.Context(), e, &parsed{}); c.Err == nil && c.Certificate == nil {
 			t.Error("neither a certificate nor a reason")
 		}
 		if id, err := s.identity(t.Context(), e); err == nil {
@@ -143,8 +143,6 @@ func FuzzClientCertificates(f *testing.F) {
 		for _, a := range additions {
 			if a.Identity == nil || a.Identity.Key == nil {
 				t.Errorf("%q has no identity", a.Identifier)
-			} else if err := a.Identity.Check(time.Now()); err == nil {
-				t.Logf("%s is good", a.Identifier)
 			}
 		}
 	})

@@ -126,8 +126,8 @@ func TestEveryEntryThatIsWrongIsNamedByPositionAndPin(t *testing.T) {
 	]`
 	additions, err := ParseClientCertificates(t.Context(), []byte(text))
 	want := strings.Join([]string{
-		`entry 2 (pin "wrong password"): identity "wrong-password": wrong password`,
-		`entry 3: identity "3": password required`,
+		`entry 2 (pin "wrong password"): identity "wrong-password": wrong password: or the encrypted part is damaged`,
+		`entry 3: identity "3": password required: the file is encrypted, or it is damaged`,
 		`entry 4 (pin "no-base64"): pfx is not a PKCS#12 file in base64`,
 		`entry 5 (pin "no-file"): pfx is not a PKCS#12 file in base64`,
 		`entry 6 (pin "GOOD"): entry 1 has the pin "GOOD" too: each certificate needs its own`,

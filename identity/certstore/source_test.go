@@ -199,6 +199,36 @@ func TestALinkedKeyThatIsEncryptedGetsItsPasswordFromTheReference(t *testing.T) 
 	}
 }
 
+func TestAFileOfNoFormatIsWaitedForWhileItMayBeInTheMaking(t *testing.T) {
+	s, l, _ := linked(t)
+	source := s.linkSource("web", l)
+	source.patience = time.Hour
+	write(t, l.PrivateKey, []byte("-----"))
+	_, err := source.once(t.Context())
+	if got := source.patienceFor(err); !errors.Is(err, identity.ErrUnsupported) || got != time.Hour {
+		t.Errorf("a fresh one: got a patience of %s for %v, want an hour for ErrUnsupported", got, err)
+	}
+	old := time.Now().Add(-2 * time.Hour)
+	for _, path := range []string{l.Certificate, l.PrivateKey} {
+		if err := os.Chtimes(path, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := source.patienceFor(err); got != 0 {
+		t.Errorf("an old one: got a patience of %s, want none", got)
+	}
+	// The same for what is awaited whatever its age, because it can be a matter of links and renaming.
+	if got := source.patienceFor(identity.ErrKeyMismatch); got != time.Hour {
+		t.Errorf("a key of another certificate: got a patience of %s, want an hour", got)
+	}
+	if got := source.patienceFor(fs.ErrNotExist); got != absence {
+		t.Errorf("no file: got a patience of %s, want %s", got, absence)
+	}
+	if got := source.patienceFor(identity.ErrPasswordRequired); got != 0 {
+		t.Errorf("no password: got a patience of %s, want none", got)
+	}
+}
+
 func TestWaitingForALinkedPairEndsWithTheContext(t *testing.T) {
 	s, l, _ := linked(t)
 	source := s.linkSource("web", l)

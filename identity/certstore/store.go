@@ -76,7 +76,8 @@ type Options struct {
 	CredentialsDirectory string
 	// NewKey is where Create puts the key of a new store. Empty means the first that is there: SystemdKey, KeyringKey, FileKey.
 	NewKey KeySource
-	// Password resolves the password reference of a linked certificate whose key is encrypted; nil refuses.
+	// Password resolves the password reference of a linked certificate whose key is encrypted; nil refuses. It is safe for
+	// concurrent use.
 	Password func(ctx context.Context, reference, file string) ([]byte, error)
 }
 
@@ -285,14 +286,15 @@ func (s *Store) read(elements ...string) ([]byte, error) {
 	if err := s.checkFile(path, info); err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
+	var data bytes.Buffer
+	data.Grow(int(min(info.Size(), maxFile)) + bytes.MinRead)
+	if _, err := data.ReadFrom(io.LimitReader(f, maxFile+1)); err != nil {
 		return nil, err
 	}
-	if len(data) > maxFile {
+	if data.Len() > maxFile {
 		return nil, &Error{Where: path, Err: ErrDamaged, Detail: fmt.Sprintf("longer than %d bytes", maxFile), Advice: "restore it from a backup"}
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 // locked runs a change while nobody else makes one. A killed program's lock goes with it.
