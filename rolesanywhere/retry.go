@@ -57,7 +57,11 @@ func (c *call) once(ctx context.Context) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.read(a)
+	session, err := c.read(a)
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return nil, c.unreachable(ctx, ctx.Err()) // an answer that was cut off by the caller says nothing about the server
+	}
+	return session, err
 }
 
 // retryable reports whether attempt n may be followed by another, and after how long.

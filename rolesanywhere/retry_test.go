@@ -313,3 +313,16 @@ func TestCancellingRealConnections(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
+
+// A connection that is closed by the caller can look as an answer that is cut off: it is the caller's doing all the same.
+func TestAnAnswerThatTheCallerCutOffIsACancelledCall(t *testing.T) {
+	id := newIdentity(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	client := Client{Region: "eu-west-1", Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		cancel()
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	})}
+	if _, err := client.CreateSession(ctx, id, testRequest); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
