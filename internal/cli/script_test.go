@@ -34,18 +34,23 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup:               setupScript,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"run":       cmdRun,
-			"emulator":  cmdEmulator,
-			"keep":      cmdKeep,
-			"interrupt": cmdInterrupt,
-			"ca":        cmdCA,
-			"empty":     cmdEmpty,
-			"config":    cmdConfig,
-
-			"clientcertificates": cmdClientCertificates,
-		},
+		Cmds:                scriptCommands(),
 	})
+}
+
+// scriptCommands are the commands of scripts beside testscript's own.
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"run":       cmdRun,
+		"emulator":  cmdEmulator,
+		"keep":      cmdKeep,
+		"interrupt": cmdInterrupt,
+		"ca":        cmdCA,
+		"empty":     cmdEmpty,
+		"config":    cmdConfig,
+
+		"clientcertificates": cmdClientCertificates,
+	}
 }
 
 // setupScript gives each script a home and a directory for temporary files, both empty.
