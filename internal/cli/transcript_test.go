@@ -169,7 +169,7 @@ func maskTranscript(s string) string {
 		{`in \d+ (min|days|h \d+ min)`, "in SPAN"},
 		{`\(\d\d:\d\d UTC\)`, "(TIME UTC)"},
 		{`127\.0\.0\.1:\d+`, "ADDRESS"},
-		{`\b(AKIA|ASIA|AROA|AIDA)EMU[A-Z0-9]+`, "$1"},
+		{`\b(AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16,17}\b`, "$1"},
 		{`([0-9A-F]{2}:){19,31}[0-9A-F]{2}`, "FINGERPRINT"},
 		{`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`, "UUID"},
 		{`(serial +)\d+`, "${1}NUMBER"},
