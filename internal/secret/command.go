@@ -18,31 +18,31 @@ const (
 )
 
 // runCommand runs a program and answers what it prints. What it writes to standard error is dropped: it may be the secret.
-func runCommand(ctx context.Context, command, environment []string) (string, error) {
-	limited, cancel := context.WithTimeout(ctx, commandTimeout)
+func runCommand(ctx context.Context, command, environment []string, timeout time.Duration) (string, error) {
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	c := exec.CommandContext(limited, command[0], command[1:]...)
 	c.Env = environment
 	c.Dir = string(filepath.Separator)
 	c.WaitDelay = commandLinger
 	endWithChildren(c)
-	out := &bounded{}
+	out := &bounded{stop: cancel}
 	c.Stdout = out
 	err := c.Run()
 	exit := new(exec.ExitError)
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
-	case limited.Err() != nil:
-		return "", fmt.Errorf("%w within %s", ErrCommand, commandTimeout)
 	case out.full:
 		return "", fmt.Errorf("%w: it printed more than %d bytes", ErrCommand, maxSize)
+	case limited.Err() != nil:
+		return "", fmt.Errorf("%w within %s", ErrCommand, timeout)
 	case errors.As(err, &exit):
 		return "", fmt.Errorf("%w: it ended with %s", ErrCommand, exit.ProcessState)
 	case err != nil:
 		return "", fmt.Errorf("%w: %w", ErrCommand, withoutPath(err))
 	}
-	return withoutLineEnd(out.Bytes()), nil
+	return withoutLineEnd(out.written.Bytes()), nil
 }
 
 // withoutPath leaves out what the message has already.
@@ -53,16 +53,19 @@ func withoutPath(err error) error {
 	return err
 }
 
-// bounded keeps what is written, up to maxSize.
+// bounded keeps what is written, up to maxSize, and stops the program that writes more. The buffer is a field and not
+// embedded: io.Copy would read into it without a bound.
 type bounded struct {
-	bytes.Buffer
-	full bool
+	written bytes.Buffer
+	full    bool
+	stop    func()
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > maxSize {
+	if b.written.Len()+len(p) > maxSize {
 		b.full = true
+		b.stop()
 		return 0, errors.New("too much")
 	}
-	return b.Buffer.Write(p)
+	return b.written.Write(p)
 }

@@ -37,12 +37,24 @@ var (
 	ErrCommand = errors.New("the program gave no secret")
 )
 
-// Reference says where a secret is: how, and under which name there. The zero value is no reference.
-type Reference struct {
+// Reference says where a secret is: how, and under which name there. The zero value is no reference. What it holds may be the
+// secret in the wrong place, and lies behind a pointer as that of a Secret does.
+type Reference struct{ at *location }
+
+// location is where a secret is.
+type location struct {
 	scheme  string   // "env", "file", "keyring", "systemd", "-", "command" or "literal"
 	name    string   // after the scheme
 	command []string // the program and its arguments
 	literal Secret
+}
+
+// location answers where the secret is; nowhere for the zero value.
+func (r Reference) location() location {
+	if r.at == nil {
+		return location{}
+	}
+	return *r.at
 }
 
 const (
@@ -60,18 +72,18 @@ func ParseReference(text string) (Reference, error) {
 	scheme, name, found := strings.Cut(text, ":")
 	switch {
 	case text == schemeStdin:
-		return Reference{scheme: schemeStdin}, nil
+		return Reference{&location{scheme: schemeStdin}}, nil
 	case !found || name == "" || strings.ContainsRune(name, 0):
 		return Reference{}, ErrReference
 	case scheme == schemeEnv, scheme == schemeFile:
-		return Reference{scheme: scheme, name: name}, nil
+		return Reference{&location{scheme: scheme, name: name}}, nil
 	case scheme == schemeKeyring:
 		if service, key, ok := strings.Cut(name, "/"); ok && service != "" && key != "" {
-			return Reference{scheme: scheme, name: name}, nil
+			return Reference{&location{scheme: scheme, name: name}}, nil
 		}
 	case scheme == schemeSystemd:
 		if name != "." && name != ".." && !strings.ContainsAny(name, `/\`) {
-			return Reference{scheme: scheme, name: name}, nil
+			return Reference{&location{scheme: scheme, name: name}}, nil
 		}
 	}
 	return Reference{}, ErrReference
@@ -82,33 +94,33 @@ func CommandReference(command []string) (Reference, error) {
 	if len(command) == 0 || !filepath.IsAbs(command[0]) {
 		return Reference{}, errors.New("is a command that does not begin with the absolute path of a program, as [/usr/bin/pass, show, aws]")
 	}
-	return Reference{scheme: schemeCommand, command: command}, nil
+	return Reference{&location{scheme: schemeCommand, command: command}}, nil
 }
 
 // LiteralReference is the secret itself, where it may stand.
-func LiteralReference(s Secret) Reference { return Reference{scheme: schemeLiteral, literal: s} }
+func LiteralReference(s Secret) Reference { return Reference{&location{scheme: schemeLiteral, literal: s}} }
 
 // IsZero reports whether there is no reference.
-func (r Reference) IsZero() bool { return r.scheme == "" }
+func (r Reference) IsZero() bool { return r.at == nil }
 
 // IsLiteral reports whether the secret itself was given.
-func (r Reference) IsLiteral() bool { return r.scheme == schemeLiteral }
+func (r Reference) IsLiteral() bool { return r.location().scheme == schemeLiteral }
 
 // IsStdin reports whether the secret is read from standard input.
-func (r Reference) IsStdin() bool { return r.scheme == schemeStdin }
+func (r Reference) IsStdin() bool { return r.location().scheme == schemeStdin }
 
 // File answers the path of a "file:" reference, and "" for others.
 func (r Reference) File() string {
-	if r.scheme == schemeFile {
-		return r.name
+	if at := r.location(); at.scheme == schemeFile {
+		return at.name
 	}
 	return ""
 }
 
 // RelativeTo answers the reference with a relative path taken from a directory.
 func (r Reference) RelativeTo(dir string) Reference {
-	if r.scheme == schemeFile && !filepath.IsAbs(r.name) {
-		r.name = filepath.Join(dir, r.name)
+	if path := r.File(); path != "" && !filepath.IsAbs(path) {
+		return Reference{&location{scheme: schemeFile, name: filepath.Join(dir, path)}}
 	}
 	return r
 }
@@ -117,7 +129,8 @@ func (r Reference) RelativeTo(dir string) Reference {
 // of variables do: whoever writes env:$NAME for env:NAME has given the secret itself. Of a command only the program is
 // shown: an argument may be a secret.
 func (r Reference) String() string {
-	switch r.scheme {
+	at := r.location()
+	switch at.scheme {
 	case "":
 		return ""
 	case schemeStdin:
@@ -125,13 +138,13 @@ func (r Reference) String() string {
 	case schemeLiteral:
 		return Redacted
 	case schemeCommand:
-		return schemeCommand + ":" + r.command[0]
+		return schemeCommand + ":" + at.command[0]
 	case schemeEnv:
-		if strings.Trim(r.name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") != "" {
+		if strings.Trim(at.name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") != "" {
 			return schemeEnv + ":"
 		}
 	}
-	return r.scheme + ":" + r.name
+	return at.scheme + ":" + at.name
 }
 
 // Format implements fmt.Formatter.
@@ -159,7 +172,7 @@ type Resolver struct {
 // a program prints is cut.
 func (r Resolver) Resolve(ctx context.Context, reference Reference) (Secret, error) {
 	if reference.IsLiteral() {
-		return reference.literal, nil
+		return reference.at.literal, nil
 	}
 	value, err := r.read(ctx, reference)
 	if errors.Is(err, ErrReference) {
@@ -179,23 +192,24 @@ func (r Resolver) Resolve(ctx context.Context, reference Reference) (Secret, err
 }
 
 func (r Resolver) read(ctx context.Context, reference Reference) (string, error) {
+	at := reference.location()
 	switch {
 	case reference.IsStdin() && r.Stdin != nil:
 		return readAll(r.Stdin)
-	case reference.scheme == schemeEnv && r.LookupEnv != nil:
-		value, set := r.LookupEnv(reference.name)
+	case at.scheme == schemeEnv && r.LookupEnv != nil:
+		value, set := r.LookupEnv(at.name)
 		if !set {
 			return "", errors.New("the environment variable is not set")
 		}
 		return value, nil
-	case reference.scheme == schemeFile:
-		return readFile(reference.name)
-	case reference.scheme == schemeKeyring:
-		return r.readKeyring(ctx, reference.name)
-	case reference.scheme == schemeSystemd:
-		return r.readSystemd(reference.name)
-	case reference.scheme == schemeCommand && r.Environment != nil:
-		return runCommand(ctx, reference.command, r.Environment)
+	case at.scheme == schemeFile:
+		return readFile(at.name)
+	case at.scheme == schemeKeyring:
+		return r.readKeyring(ctx, at.name)
+	case at.scheme == schemeSystemd:
+		return r.readSystemd(at.name)
+	case at.scheme == schemeCommand && r.Environment != nil:
+		return runCommand(ctx, at.command, r.Environment, commandTimeout)
 	}
 	return "", ErrReference
 }
@@ -248,11 +262,12 @@ func withoutLineEnd(b []byte) string {
 
 // Text writes a reference as ParseReference reads it, to be kept; "" for one that no text has.
 func (r Reference) Text() string {
-	switch r.scheme {
+	at := r.location()
+	switch at.scheme {
 	case schemeStdin:
 		return schemeStdin
 	case schemeCommand, schemeLiteral, "":
 		return ""
 	}
-	return r.scheme + ":" + r.name
+	return at.scheme + ":" + at.name
 }

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -375,28 +376,31 @@ func (n Node) decodeStruct(v reflect.Value) {
 		n.Mistake("is %s, and a mapping belongs here: a line KEY: VALUE for each", article(n.kind()))
 		return
 	}
-	fields, positions := fieldsOf(v)
-	if positions.IsValid() {
-		positions.Set(reflect.ValueOf(Positions{"": n.Position()}))
+	form := formOf(v.Type())
+	if form.positions != nil {
+		v.FieldByIndex(form.positions).Set(reflect.ValueOf(n.positions()))
 	}
-	for i := 0; i+1 < len(n.node.Content); i += 2 {
-		if k := n.node.Content[i]; positions.IsValid() && k.Kind == yaml.ScalarNode {
-			at := n.node.Content[i+1]
-			if _, again := positions.Interface().(Positions)[k.Value]; !again {
-				positions.SetMapIndex(reflect.ValueOf(k.Value), reflect.ValueOf(Position{at.Line, at.Column}))
-			}
-		}
-	}
-	known := Keys(v.Type())
 	n.eachKey(func(key string, child Node) {
-		field, ok := fields[key]
+		field, ok := form.fields[key]
 		if !ok {
-			at := Node{keyNode(n.node, key), n.path, n.all}
-			at.Mistake("%s", unknownKey(key, known))
+			Node{keyNode(n.node, key), n.path, n.all}.Mistake("%s", unknownKey(key, form.keys))
 			return
 		}
-		child.decode(field)
+		child.decode(v.FieldByIndex(field))
 	})
+}
+
+// positions are those of the values of a mapping, by key; of a repeated key, the first.
+func (n Node) positions() Positions {
+	all := make(Positions, len(n.node.Content)/2+1)
+	all[""] = n.Position()
+	for i := 0; i+1 < len(n.node.Content); i += 2 {
+		key, value := n.node.Content[i], n.node.Content[i+1]
+		if _, again := all[key.Value]; !again && key.Kind == yaml.ScalarNode {
+			all[key.Value] = Position{value.Line, value.Column}
+		}
+	}
+	return all
 }
 
 func keyNode(mapping *yaml.Node, key string) *yaml.Node {
@@ -420,44 +424,32 @@ func unknownKey(key string, known []string) string {
 	return text + ": known are " + strings.Join(known, ", ")
 }
 
-// Keys are the keys that a struct knows, in the order of its fields.
-func Keys(t reflect.Type) (keys []string) {
-	for i := range t.NumField() {
-		if key := keyOf(t.Field(i)); key != "" {
-			keys = append(keys, key)
-		} else if f := t.Field(i); f.Anonymous {
-			keys = append(keys, Keys(f.Type)...)
-		}
-	}
-	return keys
+// form is what is known of a type of struct.
+type form struct {
+	keys      []string         // in the order of the fields, those of embedded structs too
+	fields    map[string][]int // index of the field, by key
+	positions []int            // index of the field for positions; nil for none
 }
 
-func keyOf(f reflect.StructField) string {
-	key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-	return strings.TrimPrefix(key, "-")
-}
+var forms sync.Map // form by reflect.Type
 
-// fieldsOf answers the fields of a struct by their keys, those of embedded structs too, and its field for positions.
-func fieldsOf(v reflect.Value) (fields map[string]reflect.Value, positions reflect.Value) {
-	fields = map[string]reflect.Value{}
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		switch key := keyOf(f); {
-		case f.Type == positionsType:
-			positions = v.Field(i)
-		case key != "":
-			fields[key] = v.Field(i)
-		case f.Anonymous:
-			embedded, at := fieldsOf(v.Field(i))
-			for key, field := range embedded {
-				fields[key] = field
-			}
-			if at.IsValid() {
-				positions = at
-			}
+func formOf(t reflect.Type) *form {
+	if known, ok := forms.Load(t); ok {
+		return known.(*form)
+	}
+	f := &form{fields: map[string][]int{}}
+	for _, field := range reflect.VisibleFields(t) {
+		key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		switch {
+		case field.Type == positionsType:
+			f.positions = field.Index
+		case key != "" && key != "-":
+			f.keys = append(f.keys, key)
+			f.fields[key] = field.Index
 		}
 	}
-	return fields, positions
+	forms.Store(t, f)
+	return f
 }
 
 // Any answers the value as maps, slices and scalars, with text for the keys of maps.
