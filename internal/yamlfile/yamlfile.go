@@ -156,8 +156,9 @@ func parse(data []byte) (root *yaml.Node, err error) {
 
 var (
 	syntaxLine = regexp.MustCompile(`line (\d+): (.*)`)
-	// quoting marks texts of the parser that repeat what the file holds.
-	quoting = regexp.MustCompile("['\"`]")
+	// quoting marks texts of the parser that repeat what the file holds, when punctuation that it misses is left out.
+	quoting     = regexp.MustCompile("['\"`]")
+	punctuation = regexp.MustCompile(`'[^\w\s]'|'<[a-z ]+>'`)
 )
 
 // syntaxMistake says where the parser has given up, and why when that does not repeat the file.
@@ -179,7 +180,7 @@ func syntaxMistake(data []byte, err error) Mistake {
 	switch {
 	case strings.HasPrefix(strings.TrimLeft(line, " "), "\t"):
 		m.Text += ": a tab indents the line, and only spaces may"
-	case !quoting.MatchString(why):
+	case !quoting.MatchString(punctuation.ReplaceAllString(why, "")):
 		m.Text += ": " + why
 	}
 	return m
