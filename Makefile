@@ -3,6 +3,7 @@
 # make build     bin/awsauth, stripped, without cgo
 # make bench     ratios against limits, added to docs/benchmarks.md
 # make fuzz      every fuzz target for FUZZTIME
+# make soak      the full forms of the long tests: kills, interleavings, random files
 # make docs      docs/commands, from the commands
 # make release   archives for six platforms and their checksums in dist/, from VERSION
 
@@ -17,7 +18,7 @@ LDFLAGS   = -s -w -buildid= -X github.com/awsauth-go/awsauth/internal/cli.Versio
 BUILD     = CGO_ENABLED=0 $(GO) build -buildvcs=false
 TOOL      = $(GO) tool -modfile=$(CURDIR)/tools/go.mod
 
-.PHONY: test witnesses lint tidy cross race build bench fuzz docs release clean
+.PHONY: test witnesses lint tidy cross race build bench fuzz soak docs release clean
 
 test: witnesses
 	@$(MAKE) --no-print-directory lint tidy cross race
@@ -76,6 +77,10 @@ fuzz:
 			echo "$$executions executions of $$target in $${package#github.com/awsauth-go/awsauth/}"; \
 		done; \
 	done
+
+# The short forms of these run in make test.
+soak:
+	AWSAUTH_SOAK=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 100m -v ./identity/certstore ./serve/credfile | grep -v '^=== '
 
 docs:
 	$(GO) run ./internal/cli/gen -docs docs/commands
