@@ -55,8 +55,28 @@ func (r *Resolved) mistakes() (all []Mistake) {
 	return all
 }
 
+// overrideMistake is the first mistake in what a flag or a variable gives.
+func (r *Resolved) overrideMistake() error {
+	for ; r != nil; r = r.Source {
+		for _, p := range r.problems(nil) {
+			if origin := r.Origins[p.key]; origin.Flag != "" || origin.Variable != "" {
+				return &OverrideError{origin, errors.New(p.text)}
+			}
+		}
+	}
+	return nil
+}
+
 // own are those of a credential alone, at their places. With a Config, its source is looked up.
 func (r *Resolved) own(c *Config) (all []Mistake) {
+	for _, problem := range r.problems(c) {
+		all = append(all, r.mistake(problem))
+	}
+	return all
+}
+
+// problems are what is wrong with the keys of a credential.
+func (r *Resolved) problems(c *Config) problems {
 	p := &problems{}
 	r.checkType(p)
 	switch r.Type {
@@ -67,10 +87,7 @@ func (r *Resolved) own(c *Config) (all []Mistake) {
 	case TypeAssumeRole:
 		r.checkAssumeRole(p, c)
 	}
-	for _, problem := range *p {
-		all = append(all, r.mistake(problem))
-	}
-	return all
+	return *p
 }
 
 // problem is what is wrong with a key.
@@ -94,9 +111,6 @@ func (r *Resolved) mistake(p problem) Mistake {
 	path := "credentials." + r.Name + "." + p.key
 	if origin.Default {
 		path = "defaults." + p.key
-	}
-	if origin.File == "" && ok {
-		return Mistake{origin.String(), yamlfile.Mistake{Text: p.text}}
 	}
 	return Mistake{origin.File, yamlfile.Mistake{Position: origin.Position, Path: path, Text: p.text}}
 }

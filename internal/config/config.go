@@ -364,6 +364,9 @@ func (c *Config) Resolve(name string, overrides map[string]Override) (*Resolved,
 	if err != nil {
 		return nil, err
 	}
+	if err := r.overrideMistake(); err != nil {
+		return nil, err
+	}
 	if mistakes := r.mistakes(); len(mistakes) > 0 {
 		return nil, &Error{mistakes}
 	}
