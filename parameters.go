@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/awsauth-go/awsauth/identity"
+	"github.com/awsauth-go/awsauth/internal/printable"
 	"github.com/awsauth-go/awsauth/rolesanywhere"
 )
 
@@ -84,7 +85,7 @@ func (s Session) check() (region string, err error) {
 
 	m.identity(s)
 	if d := s.Duration; d != 0 && (d < MinDuration || d > MaxDuration || d%time.Second != 0) {
-		m.add("Duration", "is %s: use whole seconds from %s to %s", formatDuration(d), formatDuration(MinDuration), formatDuration(MaxDuration))
+		m.add("Duration", "is %s: use whole seconds from %s to %s", printable.Duration(d), printable.Duration(MinDuration), printable.Duration(MaxDuration))
 	}
 	m.sessionName(s.SessionName)
 	m.instanceProperties(s.InstanceProperties)
@@ -225,16 +226,4 @@ func (m *mistakes) instanceProperties(p map[string]string) {
 			break
 		}
 	}
-}
-
-// formatDuration writes a duration as people give it: 15m, 1h, 1h30m, 20s.
-func formatDuration(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }

@@ -94,7 +94,7 @@ func (f File) snapshot() (*Bundle, error) {
 
 // isTransient reports whether err may pass when files are being replaced.
 func isTransient(err error) bool {
-	for _, e := range []error{ErrKeyMismatch, ErrNoCertificate, ErrNoPrivateKey, ErrChain, ErrDamaged, fs.ErrNotExist} {
+	for _, e := range []error{ErrKeyMismatch, ErrNoCertificate, ErrNoPrivateKey, ErrChain, ErrDamaged, ErrUnsupported, fs.ErrNotExist} {
 		if errors.Is(err, e) {
 			return true
 		}

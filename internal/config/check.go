@@ -17,6 +17,7 @@ import (
 
 	"github.com/awsauth-go/awsauth"
 	"github.com/awsauth-go/awsauth/identity"
+	"github.com/awsauth-go/awsauth/internal/printable"
 	"github.com/awsauth-go/awsauth/internal/yamlfile"
 	"github.com/awsauth-go/awsauth/rolesanywhere"
 )
@@ -345,10 +346,10 @@ func (r *Resolved) checkAssumeDuration(p *problems) {
 	switch {
 	case !given:
 	case d < awsauth.MinDuration || d > awsauth.MaxDuration || d%time.Second != 0:
-		p.add("duration", "is %s: use whole seconds from 15m to 12h", FormatDuration(d))
+		p.add("duration", "is %s: use whole seconds from 15m to 12h", printable.Duration(d))
 	case d > maxChained && r.Source != nil && r.Source.Type != TypeStatic:
 		p.add("duration", "is %s: a role that another role assumes (%s) gives sessions of 1h at most, whatever its own limit",
-			FormatDuration(d), r.Source.Name)
+			printable.Duration(d), r.Source.Name)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/awsauth-go/awsauth/internal/printable"
 	"github.com/awsauth-go/awsauth/internal/secret"
 	"github.com/awsauth-go/awsauth/internal/yamlfile"
 )
@@ -127,7 +128,7 @@ func (c *Credential) Text(k Key) string {
 	}
 	switch value := v.Interface().(type) {
 	case time.Duration:
-		return FormatDuration(value)
+		return printable.Duration(value)
 	case map[string]string:
 		var pairs []string
 		for key, element := range value {
@@ -139,18 +140,6 @@ func (c *Credential) Text(k Key) string {
 		return strings.Join(value, ",")
 	}
 	return fmt.Sprint(v.Interface())
-}
-
-// FormatDuration writes a duration as people give it: 15m, 1h, 1h30m.
-func FormatDuration(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 // Reference is where a secret is. In a file it may be a command, and in one that nobody else can read the secret itself.

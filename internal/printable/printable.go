@@ -1,9 +1,10 @@
-// Package printable makes text of others fit for a terminal and for a line of a log.
+// Package printable makes what others have written, and what machines count, fit for a terminal and for a line of a log.
 package printable
 
 import (
 	"errors"
 	"strings"
+	"time"
 )
 
 // Line replaces, by spaces, all that could move a terminal's cursor, end a line or turn the direction of text.
@@ -39,4 +40,16 @@ func RootCause(err error) string {
 		err = inner
 	}
 	return err.Error()
+}
+
+// Duration writes a duration as people give it: 15m, 1h, 1h30m, 20s.
+func Duration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }

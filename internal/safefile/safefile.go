@@ -124,12 +124,14 @@ func (s Staged) Discard() error { return os.Remove(s.name) }
 
 // Sweep removes what killed writers have left in a directory. Whoever calls it must be the only writer there.
 func Sweep(dir string) error {
-	left, err := filepath.Glob(filepath.Join(dir, temporary))
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
-	for _, path := range left {
-		err = errors.Join(err, os.Remove(path))
+	for _, e := range entries {
+		if left, matchErr := filepath.Match(temporary, e.Name()); matchErr == nil && left {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		}
 	}
 	return err
 }

@@ -85,7 +85,10 @@ func TestWriteReplacesAFileWhateverItsModeWas(t *testing.T) {
 }
 
 func TestSweepRemovesWhatAKilledWriterLeft(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "[a]*") // what a pattern would read otherwise
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{".awsauth-1.tmp", "kept"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
@@ -112,5 +115,26 @@ func TestAFailedWriteLeavesNothing(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
 		t.Errorf("got %v, %v, want the directory alone", entries, err)
+	}
+}
+
+func TestReplaceKeepsTheModeAndFollowsALink(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(target, []byte("old"), 0o644), os.Chmod(target, 0o644), os.Symlink(target, link)); err != nil {
+		t.Fatal(err)
+	}
+	fresh := filepath.Join(dir, "fresh")
+	for path, mode := range map[string]fs.FileMode{link: 0o644, fresh: 0o600} {
+		if err := safefile.Replace(path, []byte("new")); err != nil {
+			t.Fatal(err)
+		}
+		data, got, err := safefile.ReadMode(path, 10)
+		if err != nil || string(data) != "new" || runtime.GOOS != "windows" && got.Perm() != mode {
+			t.Errorf("%s: got %q, %04o, %v, want mode %04o", path, data, got.Perm(), err, mode)
+		}
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		t.Errorf("the link is gone (%v)", err)
 	}
 }
