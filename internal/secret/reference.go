@@ -98,7 +98,9 @@ func CommandReference(command []string) (Reference, error) {
 }
 
 // LiteralReference is the secret itself, where it may stand.
-func LiteralReference(s Secret) Reference { return Reference{&location{scheme: schemeLiteral, literal: s}} }
+func LiteralReference(s Secret) Reference {
+	return Reference{&location{scheme: schemeLiteral, literal: s}}
+}
 
 // IsZero reports whether there is no reference.
 func (r Reference) IsZero() bool { return r.at == nil }
