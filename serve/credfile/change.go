@@ -8,10 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// Setting is one setting of a section.
+// Setting is one setting of a section. Its key has letters, which may be large or small, digits, '_', '-' and '.'; its value
+// is one line of UTF-8 that no SDK takes for anything else: not empty, not in quotes, without white space around it, and
+// without a # or ; at its beginning or behind white space.
 type Setting struct{ Key, Value string }
 
-// Change says what is to become of one section.
+// Change says what is to become of one section. It may name each key once, in Set or in Remove.
 type Change struct {
 	// Section is the text between the brackets: "profile backup" or "default" in the config file, "backup" or "default"
 	// in the credentials file. A section that is not there is added at the end, when there is something to set.
@@ -24,7 +26,7 @@ type Change struct {
 	// of the name gets the setting.
 	Set []Setting
 
-	// Remove names the settings that go, with the indented lines that belong to them.
+	// Remove names the settings that go, with the indented lines that belong to them. What is not there is no error.
 	Remove []string
 }
 

@@ -38,7 +38,7 @@ var ErrTooLarge = errors.New("larger than 16 MiB")
 // ErrBinary reports a file with NUL bytes, such as one in UTF-16.
 var ErrBinary = errors.New("has NUL bytes: save it as UTF-8")
 
-// ErrNotRegular reports a directory, a device or a pipe in the file's place.
+// ErrNotRegular reports a directory, a device, a socket or a pipe in the file's place, or anything but a file in its lock's.
 var ErrNotRegular = errors.New("not a regular file")
 
 // ErrForeignLink reports a symbolic link that belongs neither to this user nor to root.

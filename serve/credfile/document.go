@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Apply makes the change to a file's content. It answers the same bytes when there is nothing to change, and an error or a
-// content in which every SDK reads the section as asked for and all else as before.
+// Apply makes the change to a file's content, and leaves that as it is. It answers equal bytes when there is nothing to
+// change, and else a content in which every SDK reads the section as asked for and all else as before, or nil and an error:
+// ErrInvalid, ErrAmbiguous, ErrBinary or ErrTooLarge.
 func Apply(file []byte, c Change) (out []byte, err error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -43,7 +44,8 @@ func Apply(file []byte, c Change) (out []byte, err error) {
 }
 
 // Lookup answers what the SDK for Go reads as a setting of a section: lines that continue it are joined by line feeds, and
-// one that has nested settings is empty. Section and key are written as in a Change.
+// one that has nested settings is empty. Of several the last counts. Section and key are written as in a Change; ok is false
+// when the section or the setting is not there.
 func Lookup(file []byte, section, key string) (value string, ok bool) {
 	section, key = sectionName(section), strings.ToLower(key)
 	r := new(sdk)

@@ -234,10 +234,7 @@ func (c *corpus) preserved(out, section string, touched []string) error {
 
 // TestThreeParsersAgreeAndNoOtherByteChanges is K5.
 func TestThreeParsersAgreeAndNoOtherByteChanges(t *testing.T) {
-	files := 3_000
-	if soak() {
-		files = 100_000
-	}
+	files := full(t, 2_000, 100_000)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	check, finish := configparser(t)
