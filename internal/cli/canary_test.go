@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/ecdsa"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"os"
@@ -21,76 +19,11 @@ import (
 	"github.com/awsauth-go/awsauth/internal/config"
 )
 
-// Canaries: secrets that are looked for in every output.
-const (
-	canaryKey      = "wJalr/XUtnFEMI+K7MDENGbPxRfiCYCANARYKEY1"
-	canaryToken    = "IQoJb3JpZ2luX2VjCANARYTOKEN+/abcdefghijklmnop=="
-	canaryPassword = "correct horse CANARY staple"
-	// window is how many characters of a secret in a row are too many.
-	window = 12
-)
-
-// leaks names the secrets that are in a text: a part of one as it is or in base64, or all of it in hex.
-func leaks(text string, secrets map[string][]byte) []string {
-	var found []string
-	for name, value := range secrets {
-		if slices.ContainsFunc(traces(value), func(trace string) bool { return strings.Contains(text, trace) }) {
-			found = append(found, name)
-		}
-	}
-	slices.Sort(found)
-	return found
-}
-
-// traces are the texts by which a secret is recognised.
-func traces(value []byte) []string {
-	var all []string
-	for i := 0; i+window <= len(value); i++ {
-		all = append(all, string(value[i:i+window]))
-	}
-	all = append(all, hex.EncodeToString(value), strings.ToUpper(hex.EncodeToString(value)))
-	// Inside a longer text, base64 of the same bytes has three forms; the characters at their ends depend on neighbours.
-	for shift := range 3 {
-		padded := append(make([]byte, shift), value...)
-		for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-			encoded := encoding.EncodeToString(padded)
-			for i := 4; i+window+4 <= len(encoded); i++ {
-				all = append(all, encoded[i:i+window])
-			}
-		}
-	}
-	return all
-}
-
-func TestTheScannerFindsAPlantedLeak(t *testing.T) {
-	secrets := map[string][]byte{"key": []byte(canaryKey), "token": []byte(canaryToken)}
-	for name, text := range map[string]string{
-		"as it is":                   "invalid argument " + canaryKey,
-		"shortened":                  "key " + canaryKey[:16] + "…",
-		"the end of it":              "…" + canaryKey[20:],
-		"in hex":                     hex.EncodeToString([]byte(canaryKey)),
-		"in hex, capitals":           fmt.Sprintf("%X", canaryKey),
-		"in base64":                  base64.StdEncoding.EncodeToString([]byte(canaryKey)),
-		"in base64, after one byte":  base64.StdEncoding.EncodeToString([]byte(":" + canaryKey + ":")),
-		"in base64, after two":       base64.URLEncoding.EncodeToString([]byte("::" + canaryKey + "::")),
-		"in base64, broken in lines": base64.StdEncoding.EncodeToString([]byte("::" + canaryKey))[:30] + "\n",
-		"quoted":                     fmt.Sprintf("%q", canaryKey),
-		"as bytes of JSON":           fmt.Sprintf(`{"k":"%s"}`, canaryKey),
-	} {
-		if got := leaks("before "+text+" after", secrets); !slices.Equal(got, []string{"key"}) {
-			t.Errorf("%s: found %q, want the key", name, got)
-		}
-	}
-	if got := leaks("nothing but AKIAIOSFODNN7EXAMPLE and [secret]", secrets); got != nil {
-		t.Errorf("found %q in a text without a secret", got)
-	}
-}
-
 // canaries are the secrets of one test, with a client's key.
 type canaries struct {
 	*world
-	secrets map[string][]byte
-	keyPEM  string
+	scanner
+	keyPEM string
 }
 
 func newCanaries(t *testing.T) *canaries {
@@ -113,13 +46,12 @@ func newCanaries(t *testing.T) *canaries {
 	w.names["P12C"] = client.WritePKCS12(t.TempDir(), canaryPassword)
 	w.names["SECRETFILE"] = w.file(t, "secret", canaryKey+"\n", 0o600)
 	w.names["OPENFILE"] = w.file(t, "open", canaryKey+"\n", 0o666)
-	return &canaries{
-		world: w, keyPEM: string(key),
-		secrets: map[string][]byte{
-			"key": []byte(canaryKey), "token": []byte(canaryToken), "password": []byte(canaryPassword),
-			"private key": scalar,
-		},
-	}
+	c := &canaries{world: w, keyPEM: string(key)}
+	c.add("key", []byte(canaryKey))
+	c.add("token", []byte(canaryToken))
+	c.add("password", []byte(canaryPassword))
+	c.add("private key", scalar)
+	return c
 }
 
 // echo is a server that repeats everything in the form of an error of STS.
@@ -169,13 +101,14 @@ func (c *canaries) do(ctx context.Context, r canaryRun) outcome {
 func (c *canaries) check(t *testing.T, r canaryRun) {
 	t.Helper()
 	got := c.do(t.Context(), r)
-	if found := leaks(got.stderr, c.secrets); found != nil {
+	if found := c.secrets(got.stderr); len(found) > 0 {
 		t.Errorf("%.60q %v: standard error has the %q", r.arguments, r.environment, found)
 	}
-	if found := leaks(got.stdout, c.secrets); found != nil && !r.stdout {
+	found := c.secrets(got.stdout)
+	if len(found) > 0 && !r.stdout {
 		t.Errorf("%.60q %v: standard output has the %q", r.arguments, r.environment, found)
 	}
-	if r.stdout && got.code == ExitDone && leaks(got.stdout, c.secrets) == nil {
+	if r.stdout && got.code == ExitDone && len(found) == 0 {
 		t.Errorf("%.60q: the credentials that were asked for are not there: the test does not test", r.arguments)
 	}
 }
@@ -185,6 +118,7 @@ var namesFile = []string{"trust", "seed", "state", "config", "store", "client-ce
 
 // A secret that is given in place of what a flag, a variable or an argument takes is not repeated.
 func TestNoOutputRepeatsASecretInTheWrongPlace(t *testing.T) {
+	t.Chdir(t.TempDir()) // where a secret in the place of a path would become one
 	c := newCanaries(t)
 	visit(New(IO{}), func(command *cobra.Command) {
 		path := strings.Fields(command.CommandPath())[1:]
@@ -208,10 +142,15 @@ func TestNoOutputRepeatsASecretInTheWrongPlace(t *testing.T) {
 	})
 	c.check(t, canaryRun{arguments: []string{"help", canaryKey}})
 	c.check(t, canaryRun{arguments: []string{"help", "get", canaryKey}})
+	left, err := os.ReadDir(".")
+	if err != nil || len(left) > 0 {
+		t.Errorf("got %v, %d files in the working directory, want none", err, len(left))
+	}
 }
 
 // Secrets that are where they belong stay out of every error.
 func TestNoErrorHasASecret(t *testing.T) {
+	t.Parallel()
 	c := newCanaries(t)
 	static := []string{"get", "static", "--access-key-id", "ASIAIOSFODNN7EXAMPLE", "--secret-access-key", "env:K", "--session-token", "env:T"}
 	session := strings.Fields(c.expand("get $SESSION"))
@@ -279,5 +218,39 @@ func TestNoErrorHasASecret(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.check(t, canaryRun{arguments: []string{"emulator", "--listen", "127.0.0.1:0", "--seed", path}})
+	}
+}
+
+// The mistakes of TestRefusals, with secrets that the scanner knows.
+func TestNoRefusalHasASecret(t *testing.T) {
+	t.Parallel()
+	const password = "hunter2ThatNobodyMayReadInWhatIsPrinted"
+	c := newCanaries(t)
+	c.add("a password in a URL or a variable", []byte(password))
+	c.defective(t)
+	c.names["EMPTY"] = c.file(t, "empty", "", 0o600)
+	c.names["OPEN"] = c.file(t, "open", password+"\n", 0o644)
+	secretly := func(text string) string { return strings.ReplaceAll(text, "hunter2", password) }
+	count := 0
+	for _, rows := range [][]refusal{
+		parameterRefusals(), endpointRefusals(), secretRefusals(), identityRefusals(), answerRefusals(), commandRefusals(),
+	} {
+		for _, r := range rows {
+			count++
+			environment := make([]string, len(r.environment))
+			for i, assignment := range r.environment {
+				environment[i] = secretly(assignment)
+			}
+			got := c.run(t.Context(), secretly(r.arguments), func(s *IO) { s.In = strings.NewReader(secretly(r.stdin)) }, environment...)
+			if got.code == ExitDone {
+				t.Errorf("%s: it is not refused", r.name)
+			}
+			if found := c.find([]byte(got.stdout + "\n" + got.stderr)); len(found) > 0 {
+				t.Errorf("%s: printed %v", r.name, found)
+			}
+		}
+	}
+	if count < 80 {
+		t.Errorf("got %d refusals, want those of all tables", count)
 	}
 }

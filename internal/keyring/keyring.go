@@ -21,6 +21,9 @@ import (
 // patience is how long the keyring may take: a person may have to unlock it.
 const patience = 10 * time.Second
 
+// errPanicked reports that the library has failed in a way of its own.
+var errPanicked = errors.New("it broke off")
+
 // OS is the operating system's keyring.
 type OS struct {
 	// SessionBus is DBUS_SESSION_BUS_ADDRESS, by which the keyring is found on Linux; empty means the user's standard one.
@@ -52,8 +55,14 @@ func (o OS) ask(ctx context.Context, call func() (string, error)) (string, error
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		value, err := call()
-		answers <- answer{value, err}
+		a := answer{err: errPanicked}
+		defer func() {
+			// The library takes a bus that ends while a person is asked to unlock for an answer of nil. What it panics
+			// with may be the secret.
+			_ = recover()
+			answers <- a
+		}()
+		a.value, a.err = call()
 	}()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
