@@ -50,11 +50,12 @@ cross:
 	@echo "vet windows/amd64"
 	@CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) vet ./...
 
-# The race detector needs cgo, and so a C compiler.
+# The race detector needs cgo, and so a C compiler. The summary lists what was skipped, and why.
 race:
 	@for module in $(MODULES); do \
 		echo "test $$module"; \
-		(cd $$module && CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...) || exit 1; \
+		(cd $$module && CGO_ENABLED=1 $(TOOL) gotestsum --format pkgname --format-icons text --format-hide-empty-pkg \
+			-- -race -shuffle=on ./...) || exit 1; \
 	done
 
 build:

@@ -283,9 +283,7 @@ func TestAChangeWaitsForAnotherAndThenSaysSo(t *testing.T) {
 }
 
 func TestALockThatIsNeverReleasedIsAnErrorWithAdvice(t *testing.T) {
-	if !soak {
-		t.Skip("it waits for ten seconds; AWSAUTH_SOAK=1 does")
-	}
+	t.Parallel() // it takes ten seconds
 	s := freshStore(t)
 	lock := s.lock(os.O_CREATE)
 	if mine, err := lock.TryLock(); err != nil || !mine {

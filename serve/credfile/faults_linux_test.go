@@ -479,7 +479,7 @@ func TestFileFaultsKeepTheOldFile(t *testing.T) {
 			continue
 		}
 		if f.needs == root && os.Getuid() != 0 {
-			t.Logf("left out, since it takes root: %s", f.name)
+			t.Run(f.name, func(t *testing.T) { t.Skip("left out, since it takes root") })
 			continue
 		}
 		t.Run(f.name, func(t *testing.T) {
@@ -505,7 +505,7 @@ func (f fault) runAlone(t *testing.T) {
 	}
 	out, err := c.CombinedOutput()
 	if errors.Is(err, fs.ErrPermission) {
-		t.Fatalf("%v: as root this takes CAP_SYS_ADMIN, as with docker run --privileged; or run it as an ordinary user", err)
+		t.Skipf("left out (%v): as root this takes CAP_SYS_ADMIN, as with docker run --privileged", err)
 	}
 	if err != nil || !bytes.Contains(out, []byte("--- PASS: TestFileFaults")) {
 		t.Errorf("%v: %s", err, out)
