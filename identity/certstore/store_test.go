@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -290,6 +291,7 @@ func TestALockThatIsNeverReleasedIsAnErrorWithAdvice(t *testing.T) {
 		t.Fatal(mine, err)
 	}
 	err := s.Remove(t.Context(), "web")
+	runtime.KeepAlive(lock) // or collecting garbage releases it
 	checkError(t, err, ErrLocked, "store "+s.dir+": the store is being changed by another program", "wait until it is done, and try again")
 }
 
