@@ -76,10 +76,13 @@ var throttled = map[string]bool{
 	"RequestLimitExceeded": true, "RequestThrottled": true, "RequestThrottledException": true, "SlowDown": true,
 }
 
-// Temporary reports whether the same request may succeed later: throttling and failures of the service.
-func (e *Error) Temporary() bool {
-	return e.Status >= 500 || e.Status == http.StatusTooManyRequests || throttled[e.Code]
+// Throttled reports that AWS asks to come back later, since there are too many requests.
+func (e *Error) Throttled() bool {
+	return e.Status == http.StatusTooManyRequests || throttled[e.Code]
 }
+
+// Temporary reports whether the same request may succeed later: throttling and failures of the service.
+func (e *Error) Temporary() bool { return e.Status >= 500 || e.Throttled() }
 
 // correctable reports whether a clock that is off, but not absurdly, can be behind the refusal.
 func (e *Error) correctable() bool {
