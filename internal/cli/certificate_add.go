@@ -14,6 +14,7 @@ import (
 
 	"github.com/awsauth-go/awsauth/identity"
 	"github.com/awsauth-go/awsauth/identity/certstore"
+	"github.com/awsauth-go/awsauth/internal/printable"
 	"github.com/awsauth-go/awsauth/internal/secret"
 )
 
@@ -220,7 +221,7 @@ func (f *addFlags) confirm(ctx context.Context, streams IO, store *certstore.Sto
 	if f.replace {
 		what = "in force"
 	}
-	_, err = fmt.Fprintf(streams.Out, "%s  %s, %s, expires %s\n%s in %s (key: %s)\n", c.Identifier, v.Subject, v.Algorithm, v.ends(time.Now()).text,
+	_, err = fmt.Fprintf(streams.Out, "%s  %s, %s, expires %s\n%s in %s (key: %s)\n", c.Identifier, printable.Line(v.Subject), v.Algorithm, v.ends(time.Now()).text,
 		what, store.Directory(), store.KeySource())
 	return err
 }

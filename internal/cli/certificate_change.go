@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/awsauth-go/awsauth/identity/certstore"
+	"github.com/awsauth-go/awsauth/internal/printable"
 	"github.com/awsauth-go/awsauth/internal/safefile"
 )
 
@@ -228,7 +229,7 @@ func readInput(ctx context.Context, streams IO, file string) ([]byte, error) {
 func listImported(streams IO, store *certstore.Store, additions []certstore.Addition) error {
 	var b strings.Builder
 	for _, a := range additions {
-		b.WriteString(a.Identifier + "  " + a.Identity.Certificate.Subject.String())
+		b.WriteString(a.Identifier + "  " + printable.Line(a.Identity.Certificate.Subject.String()))
 		if len(a.Aliases) > 0 {
 			fmt.Fprintf(&b, ", also %s", strings.Join(a.Aliases, ", "))
 		}

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -44,7 +45,7 @@ func newCertificateList(streams IO) *cobra.Command {
 				views = append(views, viewOf(certificate, used[strings.ToLower(certificate.Identifier)], now))
 			}
 			if asJSON {
-				return json.NewEncoder(streams.Out).Encode(storeView{store.Directory(), string(store.KeySource()), views})
+				return writeJSON(streams.Out, storeView{store.Directory(), string(store.KeySource()), views})
 			}
 			if note != "" {
 				fmt.Fprintln(streams.Err, "awsauth: note: "+note)
@@ -58,6 +59,16 @@ func newCertificateList(streams IO) *cobra.Command {
 	paint.flag(c)
 	where.flags(c)
 	return c
+}
+
+// writeJSON writes a line for scripts, in which what others have written cannot draw on a terminal.
+func writeJSON(w io.Writer, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(printable.JSON(raw), '\n'))
+	return err
 }
 
 // storeView is the store as JSON has it.
@@ -136,7 +147,7 @@ func newCertificateShow(streams IO) *cobra.Command {
 				now := time.Now()
 				v := viewOf(certificate, used[strings.ToLower(certificate.Identifier)], now)
 				if asJSON {
-					return json.NewEncoder(streams.Out).Encode(v)
+					return writeJSON(streams.Out, v)
 				}
 				_, err = fmt.Fprint(streams.Out, v.describe(paint.painter(streams), now))
 				return err

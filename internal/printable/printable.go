@@ -2,7 +2,9 @@
 package printable
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -52,4 +54,17 @@ func Duration(d time.Duration) string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
+}
+
+// JSON escapes, in a JSON text, the same characters as Line replaces: what a script reads from it stays as it is.
+func JSON(text []byte) []byte {
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		if r >= 0x7f && isControl(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.Bytes()
 }

@@ -25,3 +25,14 @@ func TestControlCharactersBecomeSpaces(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestControlCharactersInJSONAreEscaped(t *testing.T) {
+	for in, want := range map[string]string{
+		"{\"naïve\": \"日本\"}\n": "{\"naïve\": \"日本\"}\n",
+		"\"\u202e\u009b\x7f\"":  `"\u202e\u009b\u007f"`,
+	} {
+		if got := string(printable.JSON([]byte(in))); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}
