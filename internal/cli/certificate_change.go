@@ -45,7 +45,21 @@ func removeCertificate(ctx context.Context, streams IO, where *place, name strin
 	if err != nil {
 		return err
 	}
-	if certificate, err := store.Certificate(ctx, name); err == nil && !force {
+	certificate, err := store.Certificate(ctx, name)
+	switch {
+	case err == nil:
+	case errors.Is(err, certstore.ErrNotFound) || certstore.CheckIdentifier(name) != nil:
+		return err
+	default:
+		certificate = &certstore.Certificate{Identifier: name} // it is damaged, and may be in use all the same
+	}
+	if !strings.EqualFold(certificate.Identifier, name) {
+		return usageError{
+			fmt.Errorf("it is an alias of %q", certificate.Identifier),
+			fmt.Sprintf("awsauth certificate remove %s removes the certificate with all its names", certificate.Identifier),
+		}
+	}
+	if !force {
 		used, _ := where.users(streams, []*certstore.Certificate{certificate})
 		if by := used[strings.ToLower(certificate.Identifier)]; len(by) > 0 {
 			return usageError{
