@@ -25,10 +25,14 @@ import (
 
 // AddOptions say how a certificate is added. The zero value is the careful one.
 type AddOptions struct {
-	Aliases []string // further names; empty, when one is replaced, keeps those it has
+	Aliases []string // further names, beside those that what is replaced has
 	Replace bool     // take the place of what has the identifier
-	Force   bool     // add what Roles Anywhere would refuse today and perhaps not tomorrow: see Addable
+	// DropAliases, with Replace, takes the aliases away that the certificate had, when Aliases gives others.
+	DropAliases bool
+	Force       bool // add what Roles Anywhere would refuse today and perhaps not tomorrow: see Addable
 }
+
+func (o AddOptions) dropsAliases() bool { return o.DropAliases && len(o.Aliases) > 0 }
 
 // Addition is one certificate to add: an identity to keep, or a link to what another tool keeps.
 type Addition struct {
@@ -131,18 +135,27 @@ func (s *Store) linked(ctx context.Context, a Addition) (*identity.Identity, err
 			return nil, certificateError(a.Identifier, err, "", "")
 		}
 	}
-	return s.linkSource(a.Identifier, *a.Link).read(ctx)
+	id, err := s.linkSource(a.Identifier, *a.Link).read(ctx)
+	if err != nil {
+		return nil, final{err}
+	}
+	return id, nil
 }
 
 // Addable reports what Roles Anywhere would refuse about an identity, all of it, or nil. With force it lets pass what a
-// later day or a change elsewhere may mend: an expired or not yet valid certificate, and a chain. It signs once, so that a
-// key that does not work is found before it is in force.
+// later day may mend: a certificate that has expired or is not yet valid, or one like that in its chain; and a chain that is too
+// long, or has a certificate in it that is no authority. A chain that does not link is of no use on any day. It signs once, so
+// that a key that does not work is found before it is in force.
 func Addable(id *identity.Identity, now time.Time, force bool) error {
 	problems := id.Check(now)
-	if joined, ok := problems.(interface{ Unwrap() []error }); ok && force {
+	if joined, ok := problems.(interface{ Unwrap() []error }); ok {
+		linked := !errors.Is(problems, identity.ErrChain) || links(id)
 		var left []error
 		for _, problem := range joined.Unwrap() {
-			if !forcible(problem) {
+			if !linked && errors.Is(problem, identity.ErrChain) {
+				problem = final{problem}
+			}
+			if !force || !forcible(problem) {
 				left = append(left, problem)
 			}
 		}
@@ -154,6 +167,25 @@ func Addable(id *identity.Identity, now time.Time, force bool) error {
 	return tryKey(id)
 }
 
+// links reports whether a chain leads from its leaf upwards, as whoever reads it from a file demands.
+func links(id *identity.Identity) bool {
+	der, err := x509.MarshalPKCS8PrivateKey(id.Key)
+	if err != nil {
+		return true // said of the key
+	}
+	defer clear(der)
+	_, err = identity.Parse(context.Background(), identity.Bundle{
+		Certificate: identity.Part{Data: MarshalCertificates(id.Certificate, id.Chain)},
+		PrivateKey:  identity.Part{Data: der},
+	})
+	return !errors.Is(err, identity.ErrChain)
+}
+
+// final is an error that force does not let pass, whatever its kind.
+type final struct{ error }
+
+func (e final) Unwrap() error { return e.error }
+
 // Forcible reports whether force would let an error of Add pass.
 func Forcible(err error) bool {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -163,6 +195,9 @@ func Forcible(err error) bool {
 }
 
 func forcible(err error) bool {
+	if errors.As(err, new(final)) {
+		return false
+	}
 	return errors.Is(err, identity.ErrExpired) || errors.Is(err, identity.ErrNotYetValid) || errors.Is(err, identity.ErrChain)
 }
 
@@ -191,7 +226,7 @@ func (s *Store) taken(additions []Addition) (map[string]string, error) {
 	}
 	renamed := map[string]bool{}
 	for _, a := range additions {
-		renamed[fold(a.Identifier)] = a.Replace && len(a.Aliases) > 0
+		renamed[fold(a.Identifier)] = a.Replace && a.dropsAliases()
 	}
 	taken := map[string]string{}
 	for _, name := range names {
@@ -213,8 +248,13 @@ func (s *Store) entry(ctx context.Context, a Addition, now time.Time, taken map[
 		if !a.Replace || owner != own {
 			return nil, certificateError(a.Identifier, ErrExists, aliasOf(own, owner), "awsauth certificate add "+owner+" --replace FILE rotates it")
 		}
-		if before, err := s.load(a.Identifier); err == nil && len(a.Aliases) == 0 {
+		if before, err := s.load(a.Identifier); err == nil && !a.dropsAliases() {
 			e.Identifier, e.Aliases = before.Identifier, before.Aliases
+			for _, alias := range a.Aliases {
+				if !containsFold(e.Aliases, alias) {
+					e.Aliases = append(e.Aliases, alias)
+				}
+			}
 		}
 	}
 	for _, alias := range e.Aliases {

@@ -126,7 +126,7 @@ func TestAReplacedCertificateKeepsItsNamesUnlessItGetsOthers(t *testing.T) {
 	}
 	again := issue(t, "again")
 	err := s.AddAll(t.Context(), []Addition{ // what the first one gives up, the second one may have
-		{Identifier: "web", Identity: again, AddOptions: AddOptions{Replace: true, Aliases: []string{"THEIR S3"}}},
+		{Identifier: "web", Identity: again, AddOptions: AddOptions{Replace: true, DropAliases: true, Aliases: []string{"THEIR S3"}}},
 		{Identifier: "mail", Identity: rotated, AddOptions: AddOptions{Aliases: []string{"MY S3"}}},
 	})
 	if err != nil {
@@ -135,6 +135,21 @@ func TestAReplacedCertificateKeepsItsNamesUnlessItGetsOthers(t *testing.T) {
 	checkUsable(t, s, "their s3", again)
 	checkUsable(t, s, "my s3", rotated)
 	if got, err := s.Names(); err != nil || !slices.Equal(got, []string{"mail", "web", "MY S3", "THEIR S3"}) {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestAnAliasIsAddedToThoseThatACertificateHas(t *testing.T) {
+	s := freshStore(t)
+	add(t, s, "Web", "MY S3", "old")
+	rotated := issue(t, "rotated")
+	if err := s.Add(t.Context(), "web", rotated, AddOptions{Replace: true, Aliases: []string{"new", "OLD"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"web", "my s3", "old", "new"} {
+		checkUsable(t, s, name, rotated)
+	}
+	if got, err := s.Names(); err != nil || !slices.Equal(got, []string{"Web", "MY S3", "old", "new"}) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }

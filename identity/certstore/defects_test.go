@@ -67,6 +67,7 @@ func TestWhatRolesAnywhereWouldRefuseIsRefused(t *testing.T) {
 		{awsauthtest.IntermediateNotAuthority, identity.ErrChain, true},
 		{awsauthtest.TooLongChain, identity.ErrChain, true},
 		{awsauthtest.LeafInChain, identity.ErrChain, true},
+		{awsauthtest.UnrelatedInChain, identity.ErrChain, false},
 		{awsauthtest.CertificateAuthority, identity.ErrCertificateAuthority, false},
 		{awsauthtest.AnotherKey, identity.ErrKeyMismatch, false},
 		{awsauthtest.RSA1024, identity.ErrUnsupportedKey, false},

@@ -191,7 +191,7 @@ become aliases; one without a pin gets its position, from 1. All are imported, o
 				return importProblem(err)
 			}
 			for i := range additions {
-				additions[i].Replace, additions[i].Force = replace, force
+				additions[i].Replace, additions[i].DropAliases, additions[i].Force = replace, true, force // the file has all its pins
 			}
 			store, err := where.create(streams, storeKey)
 			if err != nil {
