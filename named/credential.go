@@ -279,13 +279,13 @@ func (c *Credential) prepareSTS() error {
 	if c.sts.Endpoint == "" {
 		variable, configured := c.s.Environment.EndpointURL("STS")
 		switch {
+		case c.emulated(variable):
+			c.sts.Endpoint = r.EndpointURL
 		case configured != "":
 			if _, err := (rolesanywhere.Endpoint{URL: configured}).Resolve(c.sts.Region); err != nil {
 				return &SettingError{Variable: variable, Err: err}
 			}
 			c.sts.Endpoint = configured
-		case r.Type == config.TypeSession && isLoopback(r.EndpointURL):
-			c.sts.Endpoint = r.EndpointURL // an emulator is all of AWS
 		case r.Type == config.TypeAssumeRole:
 			c.sts.Endpoint = c.source.sts.Endpoint
 		}
@@ -304,6 +304,12 @@ func (c *Credential) prepareSTS() error {
 	c.sts.FIPS = r.UseFIPSEndpoint || c.s.Environment.FIPS()
 	c.sts.DualStack = r.UseDualStackEndpoint || c.s.Environment.DualStack()
 	return nil
+}
+
+// emulated reports whether the endpoint of a session serves for STS, too: an emulator is all of AWS. A variable for STS alone
+// says otherwise.
+func (c *Credential) emulated(variable string) bool {
+	return c.config.Type == config.TypeSession && isLoopback(c.config.EndpointURL) && variable != "AWS_ENDPOINT_URL_STS"
 }
 
 func isLoopback(endpoint string) bool {
@@ -424,10 +430,37 @@ func (c *Credential) static(ctx context.Context) (*Obtained, error) {
 	}
 	credentials, err := static.Retrieve(ctx)
 	if err != nil {
-		return nil, err
+		return nil, c.located(err)
 	}
 	return &Obtained{Credentials: credentials, Steps: []Step{{"access key", "access key " + credentials.AccessKeyID}}}, nil
 }
+
+// located says of a parameter that cannot be used where it is configured; of one that a flag gives, nothing more.
+func (c *Credential) located(err error) error {
+	parameter := new(awsauth.ParameterError)
+	if !errors.As(err, &parameter) || len(parameter.Mistakes) == 0 {
+		return err
+	}
+	mistake := parameter.Mistakes[0]
+	key := config.KeyOf(mistake.Field)
+	origin := c.config.Origins[key]
+	if origin.File == "" {
+		return err
+	}
+	return &ValueError{Key: key, Origin: origin.String(), Problem: mistake.Problem}
+}
+
+// ValueError is a secret that cannot be one: what its reference names is something else.
+type ValueError struct {
+	Key     string
+	Origin  string // file and line
+	Problem string
+}
+
+func (e *ValueError) Error() string { return e.Key + " (" + e.Origin + ") " + e.Problem }
+
+// Hint answers what to do.
+func (e *ValueError) Hint() string { return "look at what the reference names: it holds something else than one secret" }
 
 func (c *Credential) createSession(ctx context.Context) (*Obtained, error) {
 	defer c.waiting("asking IAM Roles Anywhere")()
@@ -518,6 +551,9 @@ func (c *Credential) Caller(ctx context.Context, credentials aws.Credentials) (s
 	defer c.waiting("asking STS who this is")()
 	return c.sts.CallerIdentity(ctx, credentials)
 }
+
+// Emulator is the endpoint on loopback, not AWS's, that answers Caller; "" for AWS.
+func (c *Credential) Emulator() string { return emulatorOf(c.sts.Endpoint) }
 
 // Session answers what a credential of type session asks for, to look at.
 func (c *Credential) Session() awsauth.Session { return c.session }

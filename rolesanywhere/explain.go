@@ -119,6 +119,12 @@ var meanings = []struct {
 		}
 	}},
 	{"Untrusted signing certificate", func(id *identity.Identity, r Request) Finding {
+		if unknown := id.Certificate.UnhandledCriticalExtensions; len(unknown) > 0 {
+			return Finding{
+				Fact: fmt.Sprintf("the certificate has a critical extension, %s, and whoever does not know one must refuse the certificate", unknown[0]),
+				Hint: "have it issued anew without this extension, or with one that is not critical",
+			}
+		}
 		top := id.Certificate
 		if n := len(id.Chain); n > 0 {
 			top = id.Chain[n-1]

@@ -3,6 +3,7 @@ package rolesanywhere
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/asn1"
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
@@ -105,6 +106,16 @@ func TestWithoutAChainTheIssuerIsTheLeafs(t *testing.T) {
 	id.Chain = nil
 	e := explained(id, &Error{Status: 403, Code: "AccessDeniedException", Message: "Untrusted signing certificate"})
 	const want = `no path leads from the certificate to the trust anchor; what was sent ends at an issuer "CN=Acme Issuing"`
+	if got := e.Findings[0].Fact; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestACriticalExtensionIsNamed(t *testing.T) {
+	id := newIdentity(t)
+	id.Certificate.UnhandledCriticalExtensions = []asn1.ObjectIdentifier{{1, 3, 6, 1, 4, 1, 99999, 1}}
+	e := explained(id, &Error{Status: 403, Code: "AccessDeniedException", Message: "Untrusted signing certificate"})
+	const want = "the certificate has a critical extension, 1.3.6.1.4.1.99999.1, and whoever does not know one must refuse the certificate"
 	if got := e.Findings[0].Fact; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -57,46 +58,101 @@ func editConfig(ctx context.Context, streams IO, where *place) error {
 	if path == "" {
 		return configurationError{error: errors.New("there is no home directory to keep a configuration in"), hint: "--config FILE names a place"}
 	}
-	before, err := safefile.Read(path, maxConfig)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		before = []byte(firstConfig)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return configurationError{error: fmt.Errorf("%s: %w", path, cause(err)), hint: "--config FILE names another place"}
-		}
-	case err != nil:
-		return configurationError{error: fmt.Errorf("%s: %w", path, err), hint: knownHint(err)}
-	}
-	draft, err := safefile.Stage(filepath.Dir(path), before)
-	if err != nil {
+	e := edit{streams: streams, path: path}
+	return e.run(ctx)
+}
+
+// edit is one editing of a configuration.
+type edit struct {
+	streams IO
+	path    string
+	existed bool   // before
+	offered []byte // what the editor is given: what was there, or a beginning
+	draft   safefile.Staged
+}
+
+func (e *edit) run(ctx context.Context) error {
+	if err := e.begin(); err != nil {
 		return err
 	}
 	for {
-		if err := runEditor(ctx, streams, draft.Name()); err != nil {
-			return errors.Join(err, draft.Discard())
-		}
-		after, err := safefile.Read(draft.Name(), maxConfig)
+		failed := runEditor(ctx, e.streams, e.draft.Name())
+		after, err := safefile.Read(e.draft.Name(), maxConfig)
 		if err != nil {
-			return err
+			return errors.Join(failed, err)
 		}
-		if string(after) == string(before) {
-			return errors.Join(say(streams, path+" is as it was\n"), draft.Discard())
+		problem := e.check()
+		switch {
+		case failed != nil:
+			return e.reject(failed, after)
+		case bytes.Equal(after, e.offered) && problem != nil && e.existed:
+			return errors.Join(configurationError{error: problem, hint: e.path + " is as it was"}, e.draft.Discard())
+		case bytes.Equal(after, e.offered):
+			return errors.Join(say(e.streams, e.path+" is as it was\n"), e.draft.Discard())
+		case problem == nil:
+			return e.save(after)
 		}
-		problem := checkDraft(streams, path, draft.Name())
-		if problem == nil {
-			if err := safefile.Replace(path, after); err != nil {
-				return errors.Join(err, draft.Discard())
-			}
-			return errors.Join(say(streams, path+" saved\n"), draft.Discard())
+		again, err := e.again(ctx, problem)
+		if err != nil {
+			return e.reject(err, after)
 		}
-		if !editAgain(ctx, streams, problem) {
-			kept := path + ".rejected"
-			if err := safefile.Write(kept, after); err != nil {
-				return errors.Join(err, draft.Discard())
-			}
-			return errors.Join(configurationError{error: problem, hint: path + " is as it was; what was edited is in " + kept}, draft.Discard())
+		if !again {
+			return e.reject(problem, after)
 		}
 	}
+}
+
+// begin makes a draft of the file, or of a new one.
+func (e *edit) begin() (err error) {
+	e.offered, err = safefile.Read(e.path, maxConfig)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.offered = []byte(firstConfig)
+		if err := os.MkdirAll(filepath.Dir(e.path), 0o700); err != nil {
+			return configurationError{error: fmt.Errorf("%s: %w", e.path, cause(err)), hint: "--config FILE names another place"}
+		}
+	case err != nil:
+		return configurationError{error: fmt.Errorf("%s: %w", e.path, err), hint: knownHint(err)}
+	default:
+		e.existed = true
+	}
+	e.draft, err = safefile.Stage(filepath.Dir(e.path), e.offered)
+	if errors.Is(err, fs.ErrPermission) {
+		return configurationError{error: err, hint: "run it as a user who may write there"}
+	}
+	return err
+}
+
+// save puts the draft into the file's place, unless somebody else has changed that meanwhile.
+func (e *edit) save(after []byte) error {
+	now, err := safefile.Read(e.path, maxConfig)
+	gone := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !gone {
+		return e.reject(err, after)
+	}
+	if gone == e.existed || !gone && !bytes.Equal(now, e.offered) {
+		return e.reject(errors.New("somebody else has changed it meanwhile"), after)
+	}
+	if err := safefile.Replace(e.path, after); err != nil {
+		return e.reject(err, after)
+	}
+	return errors.Join(say(e.streams, e.path+" saved\n"), e.draft.Discard())
+}
+
+// reject leaves the file as it is, and what was edited beside it.
+func (e *edit) reject(why error, after []byte) error {
+	hint := e.path + " is as it was"
+	if !bytes.Equal(after, e.offered) {
+		kept := e.path + ".rejected"
+		if err := safefile.Write(kept, after); err != nil {
+			return errors.Join(why, err, e.draft.Discard())
+		}
+		hint += "; what was edited is in " + kept
+	}
+	if own := new(configurationError); errors.As(why, own) && own.hint != "" && bytes.Equal(after, e.offered) {
+		hint = own.hint
+	}
+	return errors.Join(configurationError{error: why, hint: hint}, e.draft.Discard())
 }
 
 func say(streams IO, text string) error {
@@ -104,9 +160,10 @@ func say(streams IO, text string) error {
 	return err
 }
 
-// checkDraft reads a draft as the file that it is to be, and names the file in what it says.
-func checkDraft(streams IO, path, draft string) error {
-	files := streams.Environment.Files("")
+// check reads the draft as the file that it is to be, and names the file in what it says.
+func (e *edit) check() error {
+	path, draft := e.path, e.draft.Name()
+	files := e.streams.Environment.Files("")
 	found := false
 	for i := range files {
 		if files[i].Path == path {
@@ -128,13 +185,16 @@ func checkDraft(streams IO, path, draft string) error {
 	return err
 }
 
-// editAgain asks whether to go back to the editor.
-func editAgain(ctx context.Context, streams IO, problem error) bool {
-	if streams.Confirm == nil {
-		return false
+// again asks whether to go back to the editor.
+func (e *edit) again(ctx context.Context, problem error) (bool, error) {
+	if e.streams.Confirm == nil {
+		return false, nil
 	}
-	answer, err := streams.Confirm(ctx, "awsauth: "+describe(problem)+"\nEdit it again? [Y/n] ")
-	return err == nil && !strings.HasPrefix(strings.ToLower(answer), "n")
+	answer, err := e.streams.Confirm(ctx, "awsauth: "+describe(problem)+"\nEdit it again? [Y/n] ")
+	if errors.Is(err, context.Canceled) {
+		return false, err
+	}
+	return err == nil && !strings.HasPrefix(strings.ToLower(answer), "n"), nil
 }
 
 func runEditor(ctx context.Context, streams IO, path string) error {
@@ -142,8 +202,14 @@ func runEditor(ctx context.Context, streams IO, path string) error {
 	editor := exec.CommandContext(ctx, words[0], append(words[1:], path)...)
 	editor.Stdin, editor.Stdout, editor.Stderr = streams.In, streams.Out, streams.Err
 	editor.Env = streams.Environment.EditorEnvironment()
-	if err := editor.Run(); err != nil {
-		return configurationError{error: fmt.Errorf("editor %s: %w", words[0], err), hint: "set VISUAL or EDITOR to an editor that is installed"}
+	err := editor.Run()
+	switch exit := new(exec.ExitError); {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &exit):
+		return configurationError{error: fmt.Errorf("editor %s: %w", words[0], err), hint: "the editor says that it has failed: nothing was saved"}
 	}
-	return nil
+	return configurationError{error: fmt.Errorf("editor %s: %w", words[0], err), hint: "set VISUAL or EDITOR to an editor that is installed"}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/awsauth-go/awsauth/internal/config"
+	"github.com/awsauth-go/awsauth/internal/safefile"
 	"github.com/awsauth-go/awsauth/serve/credfile"
 )
 
@@ -28,8 +29,9 @@ func newConfigAWSProfile(streams IO) *cobra.Command {
 		Long: `Print the profile for AWS's shared config file by which every AWS SDK and the AWS CLI get a configured credential: its
 credential_process calls this command by its absolute path.
 
-With --write the profile is put into the file (AWS_CONFIG_FILE, or ~/.aws/config); every other byte of it stays, and what stood
-there before is kept beside it.`,
+With --write the profile is put into the file (AWS_CONFIG_FILE, or ~/.aws/config): its credential_process, and its region unless
+it has one. Every other byte of the file stays, and what stood there before is kept beside it. A profile that also has
+credentials from elsewhere, which clients would take first, is warned of.`,
 		Example:           "  awsauth config aws-profile backup\n  awsauth config aws-profile backup --write",
 		Annotations:       map[string]string{annotationExit: "yes", annotationVariables: "AWS_CONFIG_FILE the file that --write changes"},
 		Args:              oneName("a credential's name"),
@@ -69,16 +71,58 @@ func awsProfile(ctx context.Context, streams IO, where *place, name, profile str
 	if path == "" {
 		return configurationError{error: errors.New("there is no home directory with an .aws/config"), hint: "set AWS_CONFIG_FILE to the file"}
 	}
+	before := readShared(path)
+	if _, there := credfile.Lookup(before, change.Section, "region"); there {
+		change.Set = change.Set[:1] // the region is its owner's
+	}
 	changed, err := credfile.Write(ctx, path, change)
 	if err != nil {
 		return configurationError{error: err, hint: "nothing was changed; without --write it is printed, to be put there by hand"}
 	}
+	warnOfOthers(streams, path, change.Section, profile)
 	said := "profile " + profile + " is in " + path
 	if !changed {
 		said += " already"
 	}
 	_, err = fmt.Fprintf(streams.Out, "%s\nUse it:  aws --profile %s sts get-caller-identity\n", said, profile)
 	return err
+}
+
+// readShared reads a file that several programs share; what cannot be read is empty.
+func readShared(path string) []byte {
+	text, err := safefile.Read(path, maxShared)
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+const maxShared = 16 << 20
+
+// first are the settings that some or all of AWS's clients take before a credential_process (AWS SDKs and Tools Reference Guide,
+// "Standardized credential providers").
+var first = []string{
+	"role_arn", "web_identity_token_file", "sso_session", "sso_start_url", "login_session", "aws_access_key_id",
+}
+
+// warnOfOthers warns of what a profile has beside its credential_process, and clients take before it.
+func warnOfOthers(streams IO, path, section, profile string) {
+	warn := func(file, key string) {
+		fmt.Fprintf(streams.Err, "awsauth: warning: profile %s also has %s in %s, which AWS's clients use before credential_process: remove it, or take another name with --profile\n",
+			profile, key, file)
+	}
+	config := readShared(path)
+	for _, key := range first {
+		if _, there := credfile.Lookup(config, section, key); there {
+			warn(path, key)
+		}
+	}
+	file := streams.Environment.SharedCredentialsFile()
+	for _, key := range []string{"aws_access_key_id", "credential_process"} {
+		if _, there := credfile.Lookup(readShared(file), profile, key); there {
+			warn(file, key)
+		}
+	}
 }
 
 // profileChange is the shared-config profile that gives a credential.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -71,6 +72,7 @@ func exitCode(err error) int {
 		override      *config.OverrideError
 		id            *identity.Error
 		setting       *named.SettingError
+		value         *named.ValueError
 		store         *certstore.Error
 		refused       *rolesanywhere.Error
 		connection    *rolesanywhere.ConnectionError
@@ -83,7 +85,7 @@ func exitCode(err error) int {
 		return ExitConfiguration
 	case errors.As(err, &usage), errors.As(err, &parameter), errors.As(err, &name), errors.As(err, &override):
 		return ExitUsage
-	case errors.As(err, &configuration), errors.Is(err, config.ErrCABundle):
+	case errors.As(err, &configuration), errors.As(err, &value), errors.Is(err, config.ErrCABundle):
 		return ExitConfiguration
 	case errors.As(err, &refused): // before identity: a refusal may carry the identity's errors
 		return ExitRefused
@@ -149,7 +151,7 @@ func aboutName(e *nameError) string {
 	switch unknown, store := new(config.NameError), new(certstore.Error); {
 	case errors.As(e.error, &unknown):
 		return unknown.Name
-	case errors.As(e.error, &store) && (strings.HasPrefix(store.Where, "certificate ") || errors.Is(store, certstore.ErrIdentifier) || errors.Is(store, certstore.ErrNotFound)):
+	case errors.As(e.error, &store) && (strings.EqualFold(store.Where, "certificate "+strconv.Quote(e.name)) || store.Where == "" && (errors.Is(store, certstore.ErrIdentifier) || errors.Is(store, certstore.ErrNotFound))):
 		return "" // the error itself says it, where it may
 	case certstore.CheckIdentifier(e.name) != nil || len(e.name) > longestName:
 		return ""

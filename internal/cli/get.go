@@ -42,7 +42,7 @@ static for an IAM user's access key, and awsauth get session for temporary ones 
 		Args:              oneName("a credential's name, or session or static"),
 		ValidArgsFunction: completeCredentials(streams, &where),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := out.check(); err != nil {
+			if err := out.check(c); err != nil {
 				return err
 			}
 			return ofName(args[0], getNamed(c, streams, &where, out, args[0]))
@@ -111,8 +111,8 @@ func (o *output) flags(c *cobra.Command) {
 	completeValues(c, "format", formatNames()...)
 }
 
-func (o *output) check() error {
-	if o.format != "" && !slices.Contains(formatNames(), o.format) {
+func (o *output) check(c *cobra.Command) error {
+	if c.Flags().Changed("format") && !slices.Contains(formatNames(), o.format) {
 		return usagef("--format is not one of %s", strings.Join(formatNames(), ", "))
 	}
 	return nil
@@ -127,6 +127,7 @@ type obtained struct {
 	through     string // how they were obtained; "" for static ones
 	unverified  string // why arn is not known
 	emulator    string // the endpoint that is not AWS; "" for AWS
+	verifier    string // the same of what has said arn
 }
 
 // print writes the credentials in the format asked for, or for a person.
@@ -162,6 +163,8 @@ func describeCredentials(got obtained, showSecrets bool, now time.Time) string {
 	}
 	if got.emulator != "" {
 		b.WriteString(emulatorNote(got.emulator) + "\n")
+	} else if got.verifier != "" {
+		b.WriteString("EMULATOR: " + got.verifier + " has said who this is, not AWS\n")
 	}
 	if got.credentials.CanExpire {
 		fmt.Fprintf(&b, "expires in %s (%s)\n", until(got.credentials.Expires.Sub(now)), got.credentials.Expires.UTC().Format("15:04 MST"))
@@ -240,7 +243,7 @@ func (o *output) verifyWith(ctx context.Context, credential *named.Credential, g
 		return stsclient.NotTheSame(got.credentials)
 	}
 	if err == nil {
-		got.arn = who.ARN
+		got.arn, got.verifier = who.ARN, credential.Emulator()
 		return nil
 	}
 	failed := new(stsclient.Error)

@@ -31,7 +31,7 @@ asked for on the terminal, or named by a reference.`,
 		Annotations: map[string]string{annotationExit: "yes", annotationVariables: credentialVariables},
 		Args:        noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := out.check(); err != nil {
+			if err := out.check(c); err != nil {
 				return err
 			}
 			credential, err := where.sessionFromFlags(c, streams)

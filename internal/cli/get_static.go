@@ -22,7 +22,7 @@ The secret is named, never given: env:NAME, file:PATH (mode 0600), keyring:SERVI
 		Annotations: map[string]string{annotationExit: "yes", annotationVariables: stsVariables},
 		Args:        noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := out.check(); err != nil {
+			if err := out.check(c); err != nil {
 				return err
 			}
 			r, err := config.FromFlags(config.TypeStatic, overrides(c, streams.Environment), nil)

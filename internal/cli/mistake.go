@@ -85,9 +85,10 @@ func needsSubcommand(c *cobra.Command, _ []string) error {
 // flagMistake says what is wrong with a flag, without its value.
 func flagMistake(c *cobra.Command, err error) error {
 	// A mistyped command before its flags is the mistake, not the flags that it would have had.
-	if c.HasAvailableSubCommands() {
-		if unknown := subcommandOnly(c, c.Flags().Args()); unknown != nil {
-			return unknown
+	if args := c.Flags().Args(); c.HasAvailableSubCommands() && len(args) > 0 {
+		takesNames := c.ValidArgsFunction != nil
+		if !takesNames || nearest.Name(args[0], commandNames(c)) != "" {
+			return noSuchCommand(c, args[0])
 		}
 	}
 	var (
@@ -123,6 +124,8 @@ func unknownFlag(c *cobra.Command, typed string) error {
 	})
 	if near := nearest.Name(typed, names); near != "" {
 		mistake.hint = fmt.Sprintf("did you mean --%s? %s --help lists the flags", near, c.CommandPath())
+	} else if typed == "version" {
+		mistake.hint = "awsauth version"
 	} else if slices.Contains(signingHelper, typed) && slices.Contains(names, "certificate") {
 		mistake.hint = "the certificate's URI names it: --certificate 'file:leaf.pem?key=leaf.key&chain=intermediates.pem'"
 	}

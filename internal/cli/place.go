@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"reflect"
 	"strings"
 	"time"
@@ -178,7 +179,11 @@ func (r *references) resolve(ctx context.Context, key string, reference secret.R
 		return secret.Secret{}, err
 	}
 	if err != nil {
-		return secret.Secret{}, configurationError{error: fmt.Errorf("%s: %w", word, err), hint: referenceHint(err)}
+		hint := referenceHint(err)
+		if !strings.HasPrefix(word, "-") && errors.Is(err, fs.ErrNotExist) {
+			hint = "check the path; a relative one begins at the directory of the configuration's file"
+		}
+		return secret.Secret{}, configurationError{error: fmt.Errorf("%s: %w", word, err), hint: hint}
 	}
 	return value, nil
 }

@@ -47,6 +47,7 @@ func TestSTSIsAskedWhoAStaticKeyIs(t *testing.T) {
 	w := newWorld(t)
 	got := w.run(t.Context(), adminArguments, onTerminal, w.admin())
 	want := `static  arn:aws:iam::123456789012:user/admin
+EMULATOR: $ENDPOINT has said who this is, not AWS
 no expiry
 Use it:  awsauth get static … --format env|fish|ini|json|powershell|process
 Look:    awsauth get static … --show-secrets

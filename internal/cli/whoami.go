@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -64,7 +65,7 @@ func whoami(c *cobra.Command, streams IO, where *place, name string, asJSON bool
 	}
 	answer := caller{
 		Name: credential.Name(), Type: credential.Type(), Identity: who, AccessKeyID: got.Credentials.AccessKeyID,
-		Steps: got.Steps, Emulator: got.Emulator,
+		Steps: got.Steps, Emulator: cmp.Or(got.Emulator, credential.Emulator()),
 	}
 	if got.Credentials.CanExpire {
 		answer.Expiration = got.Credentials.Expires.UTC().Format(time.RFC3339)

@@ -298,11 +298,9 @@ func (r *Resolved) checkSource(p *problems, c *Config) {
 	switch {
 	case source == "":
 		p.add("source", "is required: the name of the credential that assumes the role")
+	case c != nil && c.cycle(r.Name) != "":
+		p.add("source", "leads back to itself: %s", c.cycle(r.Name))
 	case r.Source == nil && c != nil:
-		if cycle := c.cycle(r.Name); cycle != "" {
-			p.add("source", "leads back to itself: %s", cycle)
-			return
-		}
 		if unknown := new(NameError); errors.As(c.lookUp(source), &unknown) {
 			text := "names no credential"
 			if unknown.Near != "" {
@@ -347,7 +345,7 @@ func (r *Resolved) checkAssumeDuration(p *problems) {
 	case !given:
 	case d < awsauth.MinDuration || d > awsauth.MaxDuration || d%time.Second != 0:
 		p.add("duration", "is %s: use whole seconds from 15m to 12h", printable.Duration(d))
-	case d > maxChained && r.Source != nil && r.Source.Type != TypeStatic:
+	case d > maxChained && r.chained():
 		p.add("duration", "is %s: a role that another role assumes (%s) gives sessions of 1h at most, whatever its own limit",
 			printable.Duration(d), r.Source.Name)
 	}

@@ -400,6 +400,7 @@ func (c *Config) resolve(name string, overrides map[string]Override, below []str
 		return r, nil //nolint:nilerr // check reports it at its place
 	}
 	r.Source = source
+	c.fillDuration(r)
 	return r, nil
 }
 
@@ -412,18 +413,33 @@ func (c *Config) notConfigured(name string) *NameError {
 	return e
 }
 
-// fill takes from defaults what the entry does not give and its type has. A duration of a role that a role assumes is not
-// taken: it is an hour at most.
+// fill takes from defaults what the entry does not give and its type has. The duration of a further role depends on its
+// source.
 func (c *Config) fill(r *Resolved) {
 	for _, k := range Keys {
 		origin, ok := c.origins[k.Name]
-		if _, given := r.Origins[k.Name]; !ok || given || !k.has(r.Type) || k.Name == "duration" && r.Type == TypeAssumeRole {
+		if _, given := r.Origins[k.Name]; !ok || given || !k.has(r.Type) || k.Name == durationKey && r.Type == TypeAssumeRole {
 			continue
 		}
 		r.field(k).Set(c.defaults.field(k))
 		r.Origins[k.Name] = origin
 	}
 }
+
+const durationKey = "duration"
+
+// fillDuration takes the duration of a further role from defaults, unless it is longer than a role may that another role
+// assumes: then defaults mean the other credentials.
+func (c *Config) fillDuration(r *Resolved) {
+	origin, ok := c.origins[durationKey]
+	if _, given := r.Origins[durationKey]; !ok || given || r.chained() && c.defaults.Duration > maxChained {
+		return
+	}
+	r.Duration, r.Origins[durationKey] = c.defaults.Duration, origin
+}
+
+// chained reports whether a role assumes this one.
+func (r *Resolved) chained() bool { return r.Source != nil && r.Source.Type != TypeStatic }
 
 // placeKeys say where something is asked, not what: they count for all of a chain.
 var placeKeys = []string{"endpoint_url", "use_fips_endpoint", "use_dualstack_endpoint"}

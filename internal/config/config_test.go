@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
@@ -124,6 +125,10 @@ var malformed = []struct{ name, file, want string }{
 	{"no source", strings.Replace(role, "    source: legacy\n", "", 1), "7:5: credentials.archive.source is required: the name of the credential that assumes the role"},
 	{"a source that nobody has", strings.Replace(role, "source: legacy", "source: legcay", 1), "8:13: credentials.archive.source names no credential: did you mean legacy?"},
 	{"a source of itself", strings.Replace(role, "source: legacy", "source: archive", 1), "8:13: credentials.archive.source leads back to itself: archive → archive"},
+	{"two sources of each other", "credentials:\n  a: {type: assume-role, source: b, role_arn: 'arn:aws:iam::123456789012:role/x'}\n  b: {type: assume-role, source: A, role_arn: 'arn:aws:iam::123456789012:role/x'}\n",
+		"2:34: credentials.a.source leads back to itself: a → b → a\n3:34: credentials.b.source leads back to itself: b → a → b"},
+	{"a source that leads to two of each other", strings.Replace(role, "source: legacy", "source: a", 1) + "  a: {type: assume-role, source: b, role_arn: 'arn:aws:iam::123456789012:role/x'}\n  b: {type: assume-role, source: a, role_arn: 'arn:aws:iam::123456789012:role/x'}\n",
+		"10:34: credentials.a.source leads back to itself: a → b → a\n11:34: credentials.b.source leads back to itself: b → a → b"},
 	{"MFA", role + "    mfa_serial: arn:aws:iam::123456789012:mfa/x\n", "10:17: credentials.archive.mfa_serial cannot be used: MFA asks a person at every renewal, and these credentials renew themselves; have the role trust the source without it"},
 	{"an external ID of one letter", role + "    external_id: x\n", "10:18: credentials.archive.external_id has 1 characters: use 2 to 1224"},
 	{"a session policy that is no JSON", role + "    session_policy: allow\n", "10:21: credentials.archive.session_policy is not a JSON object"},
@@ -211,6 +216,29 @@ func TestALaterFileWinsAndOverridesWinOverBoth(t *testing.T) {
 		k, _ := config.KeyNamed(key)
 		if got := [2]string{r.Text(k), r.Origins[key].String()}; got != want {
 			t.Errorf("%s: got %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestADefaultDurationCountsForRolesThatMayHaveIt(t *testing.T) {
+	const further = "  archive: {type: assume-role, source: backup, role_arn: 'arn:aws:iam::123456789012:role/x'}\n" +
+		"  direct: {type: assume-role, source: legacy, role_arn: 'arn:aws:iam::123456789012:role/x'}\n"
+	for preset, want := range map[string]map[string]time.Duration{
+		"30m": {"backup": 30 * time.Minute, "archive": 30 * time.Minute, "direct": 30 * time.Minute},
+		"2h":  {"backup": 2 * time.Hour, "archive": 0, "direct": 2 * time.Hour}, // a role of a role has an hour at most
+	} {
+		c, err := load(write(t, "config.yaml", "defaults: {duration: "+preset+"}\n"+session+strings.TrimPrefix(static, "credentials:\n")+further, 0o600))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, d := range want {
+			r, err := c.Resolve(name, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, given := r.Origins["duration"]; r.Duration != d || given != (d != 0) {
+				t.Errorf("%s of %s: got %s (given: %t), want %s", name, preset, r.Duration, given, d)
+			}
 		}
 	}
 }

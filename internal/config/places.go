@@ -77,6 +77,19 @@ func (e Environment) SharedConfigFile() string {
 	return filepath.Join(home, ".aws", "config")
 }
 
+// SharedCredentialsFile is the credentials file of AWS's clients: AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/credentials; "" where
+// there is no home.
+func (e Environment) SharedCredentialsFile() string {
+	if path := e.get("AWS_SHARED_CREDENTIALS_FILE"); path != "" {
+		return path
+	}
+	home := e.Home()
+	if home == "" {
+		return ""
+	}
+	return filepath.Join(home, ".aws", "credentials")
+}
+
 // CredentialsDirectory is where systemd has put this unit's credentials; "" for none.
 func (e Environment) CredentialsDirectory() string { return e.get("CREDENTIALS_DIRECTORY") }
 

@@ -257,7 +257,7 @@ func (e *Error) Hint() string {
 func roleHint(refused smithy.APIError) string {
 	switch {
 	case refused.ErrorCode() == "AccessDenied":
-		return "the role's trust policy must allow the source, with its external ID and tags, and the source's policies sts:AssumeRole on the role"
+		return "the role's trust policy must allow the source sts:AssumeRole, with its external ID, sts:TagSession for tags and sts:SetSourceIdentity behind Roles Anywhere; so must the source's policies"
 	case refused.ErrorCode() == "PackedPolicyTooLarge":
 		return "shorten session_policy, policy_arns or tags"
 	case refused.ErrorCode() == "MalformedPolicyDocument":
