@@ -460,7 +460,9 @@ type ValueError struct {
 func (e *ValueError) Error() string { return e.Key + " (" + e.Origin + ") " + e.Problem }
 
 // Hint answers what to do.
-func (e *ValueError) Hint() string { return "look at what the reference names: it holds something else than one secret" }
+func (e *ValueError) Hint() string {
+	return "look at what the reference names: it holds something else than one secret"
+}
 
 func (c *Credential) createSession(ctx context.Context) (*Obtained, error) {
 	defer c.waiting("asking IAM Roles Anywhere")()

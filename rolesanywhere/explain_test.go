@@ -3,8 +3,8 @@ package rolesanywhere
 import (
 	"bytes"
 	"crypto/x509"
-	"encoding/asn1"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"strings"

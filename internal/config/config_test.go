@@ -125,10 +125,14 @@ var malformed = []struct{ name, file, want string }{
 	{"no source", strings.Replace(role, "    source: legacy\n", "", 1), "7:5: credentials.archive.source is required: the name of the credential that assumes the role"},
 	{"a source that nobody has", strings.Replace(role, "source: legacy", "source: legcay", 1), "8:13: credentials.archive.source names no credential: did you mean legacy?"},
 	{"a source of itself", strings.Replace(role, "source: legacy", "source: archive", 1), "8:13: credentials.archive.source leads back to itself: archive → archive"},
-	{"two sources of each other", "credentials:\n  a: {type: assume-role, source: b, role_arn: 'arn:aws:iam::123456789012:role/x'}\n  b: {type: assume-role, source: A, role_arn: 'arn:aws:iam::123456789012:role/x'}\n",
-		"2:34: credentials.a.source leads back to itself: a → b → a\n3:34: credentials.b.source leads back to itself: b → a → b"},
-	{"a source that leads to two of each other", strings.Replace(role, "source: legacy", "source: a", 1) + "  a: {type: assume-role, source: b, role_arn: 'arn:aws:iam::123456789012:role/x'}\n  b: {type: assume-role, source: a, role_arn: 'arn:aws:iam::123456789012:role/x'}\n",
-		"10:34: credentials.a.source leads back to itself: a → b → a\n11:34: credentials.b.source leads back to itself: b → a → b"},
+	{
+		"two sources of each other", "credentials:\n  a: {type: assume-role, source: b, role_arn: 'arn:aws:iam::123456789012:role/x'}\n  b: {type: assume-role, source: A, role_arn: 'arn:aws:iam::123456789012:role/x'}\n",
+		"2:34: credentials.a.source leads back to itself: a → b → a\n3:34: credentials.b.source leads back to itself: b → a → b",
+	},
+	{
+		"a source that leads to two of each other", strings.Replace(role, "source: legacy", "source: a", 1) + "  a: {type: assume-role, source: b, role_arn: 'arn:aws:iam::123456789012:role/x'}\n  b: {type: assume-role, source: a, role_arn: 'arn:aws:iam::123456789012:role/x'}\n",
+		"10:34: credentials.a.source leads back to itself: a → b → a\n11:34: credentials.b.source leads back to itself: b → a → b",
+	},
 	{"MFA", role + "    mfa_serial: arn:aws:iam::123456789012:mfa/x\n", "10:17: credentials.archive.mfa_serial cannot be used: MFA asks a person at every renewal, and these credentials renew themselves; have the role trust the source without it"},
 	{"an external ID of one letter", role + "    external_id: x\n", "10:18: credentials.archive.external_id has 1 characters: use 2 to 1224"},
 	{"a session policy that is no JSON", role + "    session_policy: allow\n", "10:21: credentials.archive.session_policy is not a JSON object"},
