@@ -45,11 +45,11 @@ func parse(ctx context.Context, b Bundle, limits limits) (*Identity, error) {
 	separate := b.PrivateKey.Data != nil
 	for _, p := range []struct {
 		Part
-		withKey, preferred bool
+		withKey, preferred, chain bool
 	}{
-		{b.Certificate, !separate, true},
-		{b.PrivateKey, separate, false},
-		{b.Chain, false, false},
+		{b.Certificate, !separate, true, false},
+		{b.PrivateKey, separate, false, false},
+		{b.Chain, false, false, true},
 	} {
 		if p.Data == nil {
 			continue
@@ -62,8 +62,12 @@ func parse(ctx context.Context, b Bundle, limits limits) (*Identity, error) {
 			budget:    shared,
 			material:  &m,
 		}
+		before := len(m.certificates)
 		if err := r.read(ctx, p.Data); err != nil {
 			return nil, inFile(p.Name, err)
+		}
+		if p.chain && len(m.certificates) == before {
+			return nil, inFile(p.Name, problem(ErrChain, "the file named as the chain holds no certificate"))
 		}
 	}
 	id, err := m.assemble()

@@ -361,3 +361,9 @@ func TestAFailingPasswordFuncIsReportedWithItsCause(t *testing.T) {
 	}
 	checkRefused(t, b, cause, `"leaf.key"`, "no terminal")
 }
+
+func TestAFileNamedAsTheChainHoldsCertificates(t *testing.T) {
+	leaf := newLeaf(t, "leaf", nil)
+	b := Bundle{Certificate: Part{"leaf.pem", certPEM(leaf)}, PrivateKey: Part{"leaf.key", keyPEM(t, leaf.key)}, Chain: Part{"leaf.key", keyPEM(t, leaf.key)}}
+	checkRefused(t, b, ErrChain, `"leaf.key"`, "holds no certificate")
+}
