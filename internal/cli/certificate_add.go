@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"time"
 
@@ -93,7 +94,7 @@ func (f *addFlags) run(ctx context.Context, streams IO, identifier string, files
 	}
 	id, err := f.read(ctx, streams, files)
 	if err != nil {
-		return err
+		return f.unreadable(ctx, err, identifier, files)
 	}
 	if err := certstore.Addable(id, time.Now(), f.force); err != nil {
 		return f.refused(err)
@@ -127,6 +128,49 @@ func (e refusedAddition) Hint() string {
 		return known + "; --force adds it all the same"
 	}
 	return "--force adds it all the same"
+}
+
+// adviceError is an error with what to do about it here.
+type adviceError struct {
+	error
+	hint string
+}
+
+func (e adviceError) Unwrap() error { return e.error }
+
+// Hint answers what to do.
+func (e adviceError) Hint() string { return e.hint }
+
+// unreadable says what to do about files in the words of this command: it takes files, and no URI.
+func (f *addFlags) unreadable(ctx context.Context, err error, identifier string, files []string) error {
+	command := "awsauth certificate add " + identifier
+	switch {
+	case f.link && f.password == "" && errors.Is(err, identity.ErrPasswordRequired):
+		return adviceError{err, "a linked file is read again and again, and so needs a reference to its password: --certificate-password file:PATH or env:NAME"}
+	case !errors.Is(err, identity.ErrNoPrivateKey):
+		return err
+	case files[0] == "-":
+		return adviceError{err, fmt.Sprintf("give the certificate and its key one after the other, or name the files: %s leaf.pem leaf.key", command)}
+	case len(files) > 1 && swapped(ctx, files):
+		return adviceError{err, fmt.Sprintf("the certificate comes first, and its key second: %s %s %s", command, shellWord(files[1]), shellWord(files[0]))}
+	}
+	return adviceError{err, fmt.Sprintf("name the file of its key: %s %s leaf.key", command, shellWord(files[0]))}
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9/._:@%+=,-]+$`)
+
+// shellWord writes an argument as a shell takes it.
+func shellWord(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return quotePOSIX(s)
+}
+
+// swapped reports whether the key was named before its certificate. A key that is encrypted is seen without its password.
+func swapped(ctx context.Context, files []string) bool {
+	_, err := identity.File{Certificate: files[1], PrivateKey: files[0]}.Identity(ctx)
+	return err == nil || errors.Is(err, identity.ErrPasswordRequired)
 }
 
 // read reads the identity from files, or from standard input.
@@ -205,7 +249,7 @@ func (f *addFlags) addLink(ctx context.Context, streams IO, identifier string, f
 		return err
 	}
 	if err := store.AddLink(ctx, identifier, link, o); err != nil {
-		return f.refused(err)
+		return f.unreadable(ctx, f.refused(err), identifier, files)
 	}
 	return f.confirm(ctx, streams, store, identifier)
 }

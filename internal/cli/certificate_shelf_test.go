@@ -45,6 +45,16 @@ func (s *shelf) write(name string, data []byte) {
 	}
 }
 
+// vector is a file that another program has made.
+func (s *shelf) vector(name string) []byte {
+	s.t.Helper()
+	data, err := os.ReadFile(filepath.Join("../../identity/testdata/vectors", name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return data
+}
+
 // issue puts NAME.pem and NAME.key there.
 func (s *shelf) issue(name string, change func(*x509.Certificate)) *identity.Identity {
 	s.t.Helper()
