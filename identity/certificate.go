@@ -85,7 +85,7 @@ func parseCertificate(der []byte, number int) (*x509.Certificate, error) {
 	c, err := x509.ParseCertificate(der)
 	if err != nil {
 		if oid, ok := unsupportedPublicKey(der); ok {
-			return nil, problem(ErrUnsupportedKey, "certificate %d has a key of algorithm or curve %s; %s", number, oid, allowedKeys)
+			return nil, problem(ErrUnsupportedKey, "certificate %d has a key of algorithm or curve %s; %s", number, algorithmName(oid), allowedKeys)
 		}
 		return nil, problem(ErrDamaged, "certificate %d cannot be parsed", number)
 	}

@@ -367,3 +367,14 @@ func TestAFileNamedAsTheChainHoldsCertificates(t *testing.T) {
 	b := Bundle{Certificate: Part{"leaf.pem", certPEM(leaf)}, PrivateKey: Part{"leaf.key", keyPEM(t, leaf.key)}, Chain: Part{"leaf.key", keyPEM(t, leaf.key)}}
 	checkRefused(t, b, ErrChain, `"leaf.key"`, "holds no certificate")
 }
+
+func TestAnUnsupportedKeyIsCalledByTheNameOfItsAlgorithm(t *testing.T) {
+	checkRefused(t, one(join(readFile(t, vector("ed25519.pem")), readFile(t, vector("ed25519.key")))), ErrUnsupportedKey, "is of algorithm Ed25519;")
+	for oid, want := range map[string]string{
+		"1.3.101.112": "Ed25519", "1.3.132.0.10": "secp256k1", "1.3.132.0.33": "P-224", "1.2.840.113549.1.1.10": "RSASSA-PSS", "1.2.3": "1.2.3",
+	} {
+		if got := algorithmName(oid); got != want {
+			t.Errorf("%s: got %s, want %s", oid, got, want)
+		}
+	}
+}

@@ -18,6 +18,33 @@ const (
 	oidP521 = "1.3.132.0.35"
 )
 
+// algorithmNames are those of algorithms and curves that others use and Roles Anywhere does not
+// take (RFC 8410, RFC 3279, RFC 4055, RFC 5480, RFC 5639, SEC 2).
+var algorithmNames = map[string]string{
+	"1.3.101.110":           "X25519",
+	"1.3.101.111":           "X448",
+	"1.3.101.112":           "Ed25519",
+	"1.3.101.113":           "Ed448",
+	"1.2.840.10040.4.1":     "DSA",
+	"1.2.840.113549.1.3.1":  "Diffie-Hellman",
+	"1.2.840.113549.1.1.10": "RSASSA-PSS",
+	"1.2.840.10045.3.1.1":   "P-192",
+	"1.3.132.0.10":          "secp256k1",
+	"1.3.132.0.33":          "P-224",
+	"1.3.36.3.3.2.8.1.1.7":  "brainpoolP256r1",
+	"1.3.36.3.3.2.8.1.1.11": "brainpoolP384r1",
+	"1.3.36.3.3.2.8.1.1.13": "brainpoolP512r1",
+}
+
+// algorithmName says an algorithm or a curve for a person: by its name, where
+// that is known.
+func algorithmName(oid string) string {
+	if name, ok := algorithmNames[oid]; ok {
+		return name
+	}
+	return oid
+}
+
 // parsePKCS8 parses a PrivateKeyInfo (RFC 5958 section 2).
 func parsePKCS8(der []byte) (privateKey, error) {
 	input := cryptobyte.String(der)
@@ -36,7 +63,7 @@ func parsePKCS8(der []byte) (privateKey, error) {
 	case oidEC:
 		err = checkCurve(parameters)
 	default:
-		err = problem(ErrUnsupportedKey, "the private key is of algorithm %s; %s", algorithm, allowedKeys)
+		err = problem(ErrUnsupportedKey, "the private key is of algorithm %s; %s", algorithmName(algorithm), allowedKeys)
 	}
 	if err != nil {
 		return privateKey{}, err
@@ -106,7 +133,7 @@ func checkCurve(parameters cryptobyte.String) error {
 		return problem(ErrUnsupportedKey, "the private key does not name its curve; %s", allowedKeys)
 	}
 	if !allowedCurve(curve) {
-		return problem(ErrUnsupportedKey, "the private key is on curve %s; %s", curve, allowedKeys)
+		return problem(ErrUnsupportedKey, "the private key is on curve %s; %s", algorithmName(curve), allowedKeys)
 	}
 	return nil
 }

@@ -265,7 +265,12 @@ func (f *addFlags) confirm(ctx context.Context, streams IO, store *certstore.Sto
 	if f.replace {
 		what = "in force"
 	}
-	_, err = fmt.Fprintf(streams.Out, "%s  %s, %s, expires %s\n%s in %s (key: %s)\n", c.Identifier, printable.Line(v.Subject), v.Algorithm, v.ends(time.Now()).text,
+	now := time.Now()
+	expires := "expires "
+	if !now.Before(v.ending) {
+		expires = "expired "
+	}
+	_, err = fmt.Fprintf(streams.Out, "%s  %s, %s, %s\n%s in %s (key: %s)\n", c.Identifier, printable.Line(v.Subject), v.Algorithm, expires+v.ends(now).text,
 		what, store.Directory(), store.KeySource())
 	return err
 }

@@ -115,3 +115,12 @@ func TestAKeyIsNoChain(t *testing.T) {
 	add := []string{"certificate", "add", "deep", "$DIR/deep.pem", "$DIR/deep.key", "$DIR/deep.key", "--store-key", "file"}
 	s.refused(ExitIdentity, `certificate add deep: identity "$DIR/deep.key": certificate chain is not usable: the file named as the chain holds no certificate`, chainHint, add...)
 }
+
+func TestACertificateThatHasExpiredIsSaidToHave(t *testing.T) {
+	s := newShelf(t)
+	s.expired("old", 664)
+	got := s.must("certificate", "add", "old", "$DIR/old.pem", "$DIR/old.key", "--store-key", "file", "--force")
+	if want := "old  CN=old, ECDSA P-256, expired 664 days ago\n"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
