@@ -53,13 +53,36 @@ func (s *Store) checkFile(path string, info fs.FileInfo) error {
 	if uid, ok := safefile.Owner(info); ok && uid != want {
 		return &Error{
 			Where: path, Err: ErrAccess, Detail: "it belongs to " + userName(uid) + ", and the store to " + userName(want),
-			Advice: "chown " + strconv.Itoa(want) + " " + shell(path),
+			Advice: chown(want, path),
 		}
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return &Error{Where: path, Err: ErrAccess, Detail: fmt.Sprintf("mode %04o lets others in", mode), Advice: "chmod 600 " + shell(path)}
 	}
 	return nil
+}
+
+// unreadable says why this user may not read a file of the store, and what mends that.
+func (s *Store) unreadable(path string) error {
+	advice := s.ownerAdvice()
+	if info, err := os.Lstat(path); err == nil {
+		if err := s.checkFile(path, info); err != nil {
+			return err
+		}
+		if uid, ok := safefile.Owner(info); ok && uid == os.Geteuid() {
+			advice = "chmod 600 " + shell(path)
+		}
+	}
+	return &Error{Where: path, Err: ErrAccess, Detail: "permission denied", Advice: advice}
+}
+
+// chown is the command that gives a file to a user, for whoever reads it.
+func chown(uid int, path string) string {
+	command := fmt.Sprintf("chown %d %s", uid, shell(path))
+	if os.Geteuid() != 0 {
+		return "sudo " + command
+	}
+	return command
 }
 
 // nonblocking keeps a pipe that has taken a file's place from being waited for.

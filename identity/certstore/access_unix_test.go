@@ -370,6 +370,30 @@ func TestAFileOfAnotherUserIsRefused(t *testing.T) {
 	checkUsable(t, s, "web", id)
 }
 
+// A file that only another user can read is given to the store's owner: to become the owner does not help who is that already.
+func TestAnUnreadableFileIsToldOfWithTheCommandThatMendsIt(t *testing.T) {
+	dir := filepath.Join(homeOf(t, nobody), "store")
+	if r := as(t, nobody, "fill", dir); r.Err != "" {
+		t.Fatal(r.Err)
+	}
+	path := filepath.Join(dir, keyFile)
+	about := "store " + dir + ": the store's key is not available: it is in file store.key: " + path + ": the store is not for its owner alone: "
+	if err := os.Chown(path, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	want := result{Err: about + "it belongs to root, and the store to nobody", Hint: "sudo chown 65534 " + path}
+	if got := as(t, nobody, "use two", dir); got.Err != want.Err || got.Hint != want.Hint {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	if err := errors.Join(os.Chown(path, nobody, nobody), os.Chmod(path, 0)); err != nil {
+		t.Fatal(err)
+	}
+	want = result{Err: about + "permission denied", Hint: "chmod 600 " + path}
+	if got := as(t, nobody, "use two", dir); got.Err != want.Err || got.Hint != want.Hint {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
 // The agent runs as a user of its own, and whoever sets it up is root.
 func TestTheSuperuserLeavesAnothersStoreToItsOwner(t *testing.T) {
 	for _, first := range []string{"the owner", "the superuser"} {

@@ -24,6 +24,10 @@ func (s *Store) checkFile(path string, info fs.FileInfo) error {
 	return nil
 }
 
+func (s *Store) unreadable(path string) error {
+	return &Error{Where: path, Err: ErrAccess, Detail: "permission denied", Advice: s.ownerAdvice()}
+}
+
 // nonblocking is of no effect here: pipes have no place among files.
 const nonblocking = 0
 

@@ -274,7 +274,7 @@ func (s *Store) read(elements ...string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|safefile.NoFollow|nonblocking, 0)
 	if err != nil {
 		if errors.Is(err, fs.ErrPermission) {
-			return nil, &Error{Where: path, Err: ErrAccess, Detail: "permission denied", Advice: s.ownerAdvice()}
+			return nil, s.unreadable(path)
 		}
 		return nil, err
 	}
