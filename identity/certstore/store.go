@@ -108,8 +108,8 @@ type meta struct {
 	Check   []byte    `json:"check"` // nothing, encrypted: tells the store's key from another
 }
 
-// Open opens a store that is there. One that is not is fs.ErrNotExist; one that others can read or write is ErrAccess.
-// It finishes what a killed program has left.
+// Open opens a store that is there. One that is not is fs.ErrNotExist; one that others can read or write is ErrAccess; one that
+// has certificates and no store.json is ErrDamaged. It finishes what a killed program has left.
 func Open(dir string, o Options) (*Store, error) {
 	s, err := newStore(dir, o)
 	if err != nil {
@@ -168,22 +168,15 @@ func newStore(dir string, o Options) (*Store, error) {
 
 // fill fills the directory of a new store. store.json comes last: without it there is no store.
 func (s *Store) fill() error {
-	entries, err := s.files()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if len(entries) > 0 {
-		return &Error{
-			Where: s.path(storeFile), Err: ErrDamaged, Detail: "it is missing, and there are certificates",
-			Advice: "restore it from a backup, or move the directory away",
-		}
-	}
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.files(); errors.Is(err, fs.ErrNotExist) {
 		if err := s.makeEntryDir(); err != nil {
 			return err
 		}
+	} else if err != nil {
+		return err
 	}
 	m := meta{Version: Version, ID: rand.Text()}
+	var err error
 	if m.Key, err = s.makeKey(context.Background(), m.ID); err != nil {
 		return err
 	}
@@ -224,9 +217,23 @@ func (s *Store) path(elements ...string) string {
 	return filepath.Join(append([]string{s.dir}, elements...)...)
 }
 
+// hasEntries reports whether there are files of certificates.
+func (s *Store) hasEntries() bool {
+	entries, err := s.files()
+	return err == nil && len(entries) > 0
+}
+
 // readMeta reads store.json, and forgets the key of another store that was in its place.
 func (s *Store) readMeta() error {
 	raw, err := s.read(storeFile)
+	if errors.Is(err, fs.ErrNotExist) && s.hasEntries() {
+		if raw, err = s.read(storeFile); errors.Is(err, fs.ErrNotExist) { // nobody has made the store meanwhile
+			return &Error{
+				Where: s.path(storeFile), Err: ErrDamaged, Detail: "it is missing, and there are certificates",
+				Advice: "restore it from a backup, or move the directory away",
+			}
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -161,9 +161,17 @@ func TestCertificatesWithoutTheirStoreFileAreNotTakenForANewStore(t *testing.T) 
 		t.Fatal(err)
 	}
 	key := read(t, s.path(keyFile))
-	_, err := Create(s.dir, Options{})
-	checkError(t, err, ErrDamaged, s.path(storeFile)+": the store is damaged: it is missing, and there are certificates",
-		"restore it from a backup, or move the directory away")
+	for name, open := range map[string]func(string, Options) (*Store, error){"Create": Create, "Open": Open} {
+		_, err := open(s.dir, Options{})
+		checkError(t, err, ErrDamaged, s.path(storeFile)+": the store is damaged: it is missing, and there are certificates",
+			"restore it from a backup, or move the directory away")
+		if errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: got %v, want no fs.ErrNotExist", name, err)
+		}
+	}
+	if err := s.Remove(t.Context(), "web"); !errors.Is(err, ErrDamaged) {
+		t.Errorf("remove, when it was open: got %v, want ErrDamaged", err)
+	}
 	if string(read(t, s.path(keyFile))) != string(key) {
 		t.Error("the key was replaced")
 	}
