@@ -76,6 +76,18 @@ func (s *Store) unreadable(path string) error {
 	return &Error{Where: path, Err: ErrAccess, Detail: "permission denied", Advice: advice}
 }
 
+// writeAdvice is the command by which this user may write into a directory again; "" when that is not what is missing.
+func writeAdvice(directory string) string {
+	info, err := os.Stat(directory)
+	if err != nil || info.Mode().Perm()&0o300 == 0o300 {
+		return ""
+	}
+	if uid, ok := safefile.Owner(info); !ok || uid != os.Geteuid() {
+		return ""
+	}
+	return "chmod 700 " + shell(directory)
+}
+
 // chown is the command that gives a file to a user, for whoever reads it.
 func chown(uid int, path string) string {
 	command := fmt.Sprintf("chown %d %s", uid, shell(path))

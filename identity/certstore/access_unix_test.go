@@ -394,6 +394,53 @@ func TestAnUnreadableFileIsToldOfWithTheCommandThatMendsIt(t *testing.T) {
 	}
 }
 
+func TestAStoreThatCannotBeWrittenToSaysSo(t *testing.T) {
+	for _, test := range []struct {
+		name         string
+		spoil       func(dir string) error
+		text, advice string // DIR is the store's directory
+	}{
+		{
+			"its directory", func(dir string) error { return os.Chmod(dir, 0o500) },
+			"store DIR: the store cannot be changed: permission denied", "chmod 700 DIR",
+		},
+		{
+			"its directory, without a lock", func(dir string) error {
+				return errors.Join(os.Remove(filepath.Join(dir, lockFile)), os.Chmod(dir, 0o500))
+			},
+			"store DIR: the store cannot be changed: permission denied", "chmod 700 DIR",
+		},
+		{
+			"its certificates", func(dir string) error { return os.Chmod(filepath.Join(dir, entryDir), 0o500) },
+			"DIR/certificates: the store cannot be changed: permission denied", "chmod 700 DIR/certificates",
+		},
+		{
+			"its lock", func(dir string) error { return os.Chown(filepath.Join(dir, lockFile), 0, 0) },
+			"DIR/lock: the store is not for its owner alone: it belongs to root, and the store to nobody", "sudo chown 65534 DIR/lock",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := filepath.Join(homeOf(t, nobody), "store")
+			if r := as(t, nobody, "fill", dir); r.Err != "" {
+				t.Fatal(r.Err)
+			}
+			if err := test.spoil(dir); err != nil {
+				t.Fatal(err)
+			}
+			for _, action := range []string{"add two", "add four", "remove two"} {
+				got := as(t, nobody, action, dir)
+				want := result{Err: strings.ReplaceAll(test.text, "DIR", dir), Hint: strings.ReplaceAll(test.advice, "DIR", dir), Access: got.Access}
+				if action == "remove two" && test.name == "its directory" {
+					continue // it needs nothing but the certificates' directory
+				}
+				if got != want {
+					t.Errorf("%s: got %+v\nwant %+v", action, got, want)
+				}
+			}
+		})
+	}
+}
+
 // The agent runs as a user of its own, and whoever sets it up is root.
 func TestTheSuperuserLeavesAnothersStoreToItsOwner(t *testing.T) {
 	for _, first := range []string{"the owner", "the superuser"} {

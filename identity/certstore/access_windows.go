@@ -28,6 +28,8 @@ func (s *Store) unreadable(path string) error {
 	return &Error{Where: path, Err: ErrAccess, Detail: "permission denied", Advice: s.ownerAdvice()}
 }
 
+func writeAdvice(string) string { return "" }
+
 // nonblocking is of no effect here: pipes have no place among files.
 const nonblocking = 0
 

@@ -345,7 +345,7 @@ func (s *Store) commit(c change) error {
 	for name, data := range c.puts {
 		f, err := safefile.Stage(s.dir, data)
 		if err != nil {
-			return errors.Join(fmt.Errorf("store %s: %w", s.dir, cause(err)), s.sweep())
+			return errors.Join(s.unwritable(err, s.dir), s.sweep())
 		}
 		j.Puts[name] = filepath.Base(f.Name())
 	}
@@ -356,7 +356,7 @@ func (s *Store) commit(c change) error {
 		return nil
 	}
 	if err := s.promise(j); err != nil {
-		err = fmt.Errorf("store %s: %w", s.dir, cause(err))
+		err = s.unwritable(err, s.dir)
 		if _, there := os.Lstat(s.path(journalFile)); errors.Is(there, fs.ErrNotExist) {
 			err = errors.Join(err, s.sweep())
 		}
@@ -402,7 +402,7 @@ func (s *Store) redo() error {
 			return err
 		}
 		if err := os.Remove(s.path(journalFile)); err != nil {
-			return err
+			return s.unwritable(err, s.dir)
 		}
 		if err := safefile.SyncDir(s.dir); err != nil {
 			return err
@@ -424,12 +424,12 @@ func (s *Store) apply(j journal) (err error) {
 	}
 	for name, onItsWay := range j.Puts {
 		if err := put(root, onItsWay, name); err != nil {
-			return fmt.Errorf("store %s: %w", s.dir, err)
+			return s.unwritable(err, s.path(entryDir), s.dir)
 		}
 	}
 	for _, name := range j.Removes {
 		if err := root.Remove(filepath.Join(entryDir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("store %s: %w", s.dir, err)
+			return s.unwritable(err, s.path(entryDir))
 		}
 	}
 	return safefile.SyncDir(s.path(entryDir))

@@ -58,6 +58,8 @@ func act(action, dir string) error {
 			_, err = s.Source(rest).Identity(ctx)
 		}
 		return report(err)
+	case "add", "remove":
+		return report(changeOne(ctx, dir, verb, rest))
 	case "sign":
 		return signOn(ctx, dir, rest)
 	case "change":
@@ -93,6 +95,22 @@ func fill(ctx context.Context, dir string) error {
 		s.AddAll(ctx, []Addition{{Identifier: "two", Identity: id, AddOptions: o}, {Identifier: "three", Identity: id, AddOptions: o}}),
 		s.Remove(ctx, "one"),
 	)
+}
+
+// changeOne adds or removes a certificate.
+func changeOne(ctx context.Context, dir, verb, name string) error {
+	s, err := Open(dir, Options{})
+	if err != nil {
+		return err
+	}
+	if verb == "remove" {
+		return s.Remove(ctx, name)
+	}
+	id, err := authority().Issue(pkiLeaf)
+	if err != nil {
+		return err
+	}
+	return s.Add(ctx, name, id, AddOptions{Replace: true})
 }
 
 // signOn signs with a certificate again and again until standard input ends, and says each new one's serial number.

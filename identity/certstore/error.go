@@ -3,9 +3,11 @@ package certstore
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/awsauth-go/awsauth/internal/nearest"
 )
@@ -22,6 +24,8 @@ var (
 	ErrAlias = errors.New("not an alias: use 1 to 255 printable characters")
 	// ErrAccess reports a store that is not for its owner alone.
 	ErrAccess = errors.New("the store is not for its owner alone")
+	// ErrReadOnly reports a store that this user may not write to.
+	ErrReadOnly = errors.New("the store cannot be changed")
 	// ErrVersion reports a store that another version has made.
 	ErrVersion = errors.New("the store is of another version")
 	// ErrDamaged reports a file of the store that is not what was written.
@@ -68,6 +72,28 @@ func shell(path string) string {
 
 func certificateError(identifier string, err error, detail, advice string) *Error {
 	return &Error{Where: fmt.Sprintf("certificate %q", identifier), Err: err, Detail: detail, Advice: advice}
+}
+
+// unwritable says of an error of writing what mends it: the directories are those that must let this user write, the likeliest
+// first.
+func (s *Store) unwritable(err error, directories ...string) error {
+	if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("store %s: %w", s.dir, cause(err))
+	}
+	at, advice := directories[0], "run it as a user who may write there"
+	for _, directory := range directories {
+		if mended := writeAdvice(directory); mended != "" {
+			at, advice = directory, mended
+			break
+		}
+	}
+	if errors.Is(err, syscall.EROFS) {
+		advice = "mount its file system for writing, or name another store"
+	}
+	if at == s.dir {
+		at = "store " + at
+	}
+	return &Error{Where: at, Err: ErrReadOnly, Detail: cause(err).Error(), Advice: advice}
 }
 
 // most is how many known identifiers a hint lists.

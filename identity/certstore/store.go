@@ -307,7 +307,7 @@ func (s *Store) read(elements ...string) ([]byte, error) {
 // locked runs a change while nobody else makes one. A killed program's lock goes with it.
 func (s *Store) locked(ctx context.Context, change func() error) (err error) {
 	if err := s.makeLock(); err != nil {
-		return fmt.Errorf("lock %s: %w", s.path(lockFile), cause(err))
+		return s.unlockable(err)
 	}
 	lock := s.lock(os.O_CREATE)
 	limited, cancel := context.WithTimeout(ctx, lockPatience)
@@ -317,13 +317,24 @@ func (s *Store) locked(ctx context.Context, change func() error) (err error) {
 		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 			return &Error{Where: "store " + s.dir, Err: ErrLocked, Advice: "wait until it is done, and try again"}
 		}
-		return fmt.Errorf("lock %s: %w", s.path(lockFile), cause(err))
+		return s.unlockable(err)
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	if err := s.redo(); err != nil {
 		return err
 	}
 	return change()
+}
+
+// unlockable says what is wrong with the lock's file.
+func (s *Store) unlockable(err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("lock %s: %w", s.path(lockFile), cause(err))
+	}
+	if _, there := os.Lstat(s.path(lockFile)); there == nil {
+		return s.unreadable(s.path(lockFile))
+	}
+	return s.unwritable(err, s.dir)
 }
 
 // changed is locked for a store that is there: what changes it goes by the store.json of that moment.
@@ -469,6 +480,9 @@ func (s *Store) files() ([]string, error) {
 func cause(err error) error {
 	if p := new(fs.PathError); errors.As(err, &p) {
 		return p.Err
+	}
+	if l := new(os.LinkError); errors.As(err, &l) {
+		return l.Err
 	}
 	return err
 }

@@ -113,7 +113,7 @@ func storeExit(err *certstore.Error) int {
 			return ExitUsage
 		}
 	}
-	for _, cause := range []error{certstore.ErrAccess, certstore.ErrVersion, certstore.ErrKey, certstore.ErrLocked, certstore.ErrClientCertificates} {
+	for _, cause := range []error{certstore.ErrAccess, certstore.ErrReadOnly, certstore.ErrVersion, certstore.ErrKey, certstore.ErrLocked, certstore.ErrClientCertificates} {
 		if errors.Is(err, cause) {
 			return ExitConfiguration
 		}

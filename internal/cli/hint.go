@@ -109,6 +109,7 @@ var hints = []struct {
 	{certstore.ErrNotFound, "awsauth certificate list shows the identifiers that there are"},
 	{certstore.ErrExists, "--replace puts a new certificate in its place"},
 	{certstore.ErrAccess, "the store's directory is for its owner alone: chmod 700 DIR"},
+	{certstore.ErrReadOnly, "run it as a user who may write there"},
 	{certstore.ErrVersion, "use the version of awsauth that has made the store"},
 	{certstore.ErrKey, "the store says where its key is: awsauth certificate list"},
 	{certstore.ErrLocked, "wait until it is done, and try again"},
