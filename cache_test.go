@@ -429,6 +429,7 @@ func simulate(t *testing.T, seed uint64, sessions int, length time.Duration) {
 // With a limiter, a thousand sessions that begin together are fresh after 125 s, those first for whom somebody waits.
 func TestAColdStartKeepsToTheQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		quota := fmt.Sprint("quota ", rand.Uint64()) // limiters live as long as the process
 		var mu sync.Mutex
 		var moments []time.Duration
 		start := time.Now()
@@ -439,7 +440,7 @@ func TestAColdStartKeepsToTheQuota(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				moments = append(moments, time.Since(start))
-			}, t.Name()}})
+			}, quota}})
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -488,24 +489,26 @@ func (l limited) Retrieve(ctx context.Context) (aws.Credentials, error) {
 // While an endpoint is away, it is not asked by everybody.
 func TestAnEndpointThatIsAwayIsAskedByOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		away, calls := true, 0
+		quota := fmt.Sprint("quota ", rand.Uint64())
+		var back atomic.Bool
+		var calls atomic.Int64
 		var caches []*awsauth.Cache
 		for range 1000 {
 			fake := &awsauthtest.Provider{}
 			caches = append(caches, &awsauth.Cache{Provider: limited{aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
-				if away {
+				if !back.Load() {
 					return aws.Credentials{}, &rolesanywhere.ConnectionError{Problem: "nobody is there"}
 				}
 				return fake.Retrieve(ctx)
-			}), func() { calls++ }, t.Name()}})
+			}), func() { calls.Add(1) }, quota}})
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go awsauth.KeepFresh(ctx, caches...)
 		time.Sleep(time.Hour)
-		before := calls
+		before := calls.Load()
 		time.Sleep(time.Hour)
-		if n := calls - before; n < 3600/15-5 || n > 3600/15+5 {
+		if n := calls.Load() - before; n < 3600/15-5 || n > 3600/15+5 {
 			t.Errorf("got %d calls in an hour, want one every 15 s", n)
 		}
 		// Somebody who asks is told at once, and has it probed.
@@ -514,7 +517,7 @@ func TestAnEndpointThatIsAwayIsAskedByOne(t *testing.T) {
 		if err == nil || !strings.HasSuffix(err.Error(), "nobody is there") || time.Since(start) > 800*time.Millisecond {
 			t.Errorf("got %v after %s", err, time.Since(start))
 		}
-		away = false
+		back.Store(true)
 		recovered := time.Now()
 		for _, c := range caches {
 			for c.Status().AccessKeyID == "" {
