@@ -59,6 +59,25 @@ const (
 	leastKey = 32
 )
 
+// keyPlace reports a place for a new store's key that was asked for and is not there.
+func (s *Store) keyPlace(ctx context.Context) error {
+	var err error
+	switch s.options.NewKey {
+	case SystemdKey:
+		_, err = s.systemdKey(meta{})
+	case KeyringKey:
+		if s.options.Keyring == nil {
+			err = secret.ErrNoKeyring
+		} else if _, err = s.options.Keyring.Get(ctx, keyringService, rand.Text()); errors.Is(err, secret.ErrNotInKeyring) {
+			err = nil
+		}
+	}
+	if err != nil {
+		return s.keyError(s.options.NewKey, err)
+	}
+	return nil
+}
+
 // makeKey makes the key of a new store, or finds the one that systemd gives, and says where it is.
 func (s *Store) makeKey(ctx context.Context, id string) (KeySource, error) {
 	source := s.options.NewKey

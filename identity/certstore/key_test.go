@@ -2,10 +2,13 @@ package certstore
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -339,3 +342,46 @@ func TestWhereAKeyIsIsSaidForAPerson(t *testing.T) {
 		}
 	}
 }
+
+func TestAPlaceForTheKeyThatIsNotThereLeavesNoHalfMadeStore(t *testing.T) {
+	broken := errors.New("locked")
+	for _, test := range []struct {
+		name    string
+		options Options
+		left    []string
+	}{
+		{"no keyring", Options{NewKey: KeyringKey}, nil},
+		{"a keyring that does not answer", Options{NewKey: KeyringKey, Keyring: &refusingKeyring{get: broken}}, nil},
+		{"a keyring that takes nothing", Options{NewKey: KeyringKey, Keyring: &refusingKeyring{get: secret.ErrNotInKeyring, set: broken}}, []string{lockFile}},
+		{"no credential of systemd", Options{NewKey: SystemdKey}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := place(t)
+			if _, err := Create(dir, test.options); !errors.Is(err, ErrKey) {
+				t.Errorf("got %v, want ErrKey", err)
+			}
+			if _, err := os.Stat(dir); test.left == nil {
+				if !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("got %v, want no directory", err)
+				}
+			} else if got := names(t, dir); !slices.Equal(got, test.left) {
+				t.Errorf("got %q, want %q", got, test.left)
+			}
+			if _, err := Open(dir, Options{}); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("got %v, want that there is no store", err)
+			}
+			if _, err := Create(dir, Options{}); err != nil {
+				t.Errorf("with another place: %v", err)
+			}
+		})
+	}
+}
+
+// refusingKeyring is a keyring that answers errors.
+type refusingKeyring struct{ get, set error }
+
+func (k *refusingKeyring) Get(context.Context, string, string) (secret.Secret, error) {
+	return secret.Secret{}, k.get
+}
+
+func (k *refusingKeyring) Set(context.Context, string, string, secret.Secret) error { return k.set }

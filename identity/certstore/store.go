@@ -140,6 +140,9 @@ func Create(dir string, o Options) (*Store, error) {
 	if s, err = newStore(dir, o); err != nil {
 		return nil, err
 	}
+	if err := s.keyPlace(context.Background()); err != nil {
+		return nil, err // before anything is made
+	}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, &Error{Where: "store " + s.dir, Err: cause(err), Advice: "name a directory that can be made"}
 	}
@@ -168,16 +171,16 @@ func newStore(dir string, o Options) (*Store, error) {
 
 // fill fills the directory of a new store. store.json comes last: without it there is no store.
 func (s *Store) fill() error {
+	m := meta{Version: Version, ID: rand.Text()}
+	var err error
+	if m.Key, err = s.makeKey(context.Background(), m.ID); err != nil {
+		return err
+	}
 	if _, err := s.files(); errors.Is(err, fs.ErrNotExist) {
 		if err := s.makeEntryDir(); err != nil {
 			return err
 		}
 	} else if err != nil {
-		return err
-	}
-	m := meta{Version: Version, ID: rand.Text()}
-	var err error
-	if m.Key, err = s.makeKey(context.Background(), m.ID); err != nil {
 		return err
 	}
 	if m.Check, err = s.seal(m, s.key, purposeCheck, nil); err != nil {

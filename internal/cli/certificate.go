@@ -46,7 +46,7 @@ func (p *place) open(streams IO) (*certstore.Store, error) {
 	store, err := found.Open()
 	if errors.Is(err, named.ErrNoStore) {
 		return nil, configurationError{
-			error: fmt.Errorf("%w: nothing is at %s", err, found.Directory), hint: "awsauth certificate add IDENTIFIER FILE makes it",
+			error: fmt.Errorf("%w: none is at %s", err, found.Directory), hint: "awsauth certificate add IDENTIFIER FILE makes it",
 		}
 	}
 	return store, err

@@ -21,3 +21,20 @@ func TestEveryCommandSaysThatStoreJSONIsMissing(t *testing.T) {
 			"restore it from a backup, or move the directory away", append([]string{"certificate", name}, args...)...)
 	}
 }
+
+func TestAStoreThatCouldNotBeMadeLeavesNothing(t *testing.T) {
+	s := newShelf(t)
+	s.issue("web", nil)
+	got := s.run("certificate", "add", "web", "$DIR/web.pem", "$DIR/web.key", "--store-key", "keyring")
+	if got.code != ExitConfiguration || !strings.Contains(got.stderr, "the store's key is not available") {
+		t.Errorf("got %d, %s", got.code, got.stderr)
+	}
+	if _, err := os.Stat(s.path("store")); !os.IsNotExist(err) {
+		t.Errorf("got %v, want no directory", err)
+	}
+	if err := os.Mkdir(s.path("store"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.refused(ExitConfiguration, "certificate list: there is no certificate store yet: none is at $DIR/store",
+		"awsauth certificate add IDENTIFIER FILE makes it", "certificate", "list")
+}
