@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -193,12 +194,15 @@ become aliases; one without a pin gets its position, from 1. All are imported, o
 			for i := range additions {
 				additions[i].Replace, additions[i].DropAliases, additions[i].Force = replace, true, force // the file has all its pins
 			}
+			if err := importable(additions, force); err != nil {
+				return err
+			}
 			store, err := where.create(streams, storeKey)
 			if err != nil {
 				return err
 			}
 			if err := store.AddAll(c.Context(), additions); err != nil {
-				return err
+				return notImported(err, additions, replace)
 			}
 			return listImported(streams, store, additions)
 		},
@@ -206,7 +210,7 @@ become aliases; one without a pin gets its position, from 1. All are imported, o
 	f := c.Flags()
 	f.StringVar(&file, "client-certificates", "", "`FILE` JSON as the platform sets CLIENT_CERTIFICATES, or - for standard input")
 	f.BoolVar(&replace, "replace", false, "take the place of what has an identifier already")
-	f.BoolVar(&force, "force", false, "import certificates that have expired or are not yet valid")
+	f.BoolVar(&force, "force", false, "import what has expired or is not yet valid, and a chain that is too long or has a certificate in it that is no authority")
 	heading(c, "What is imported", "client-certificates", "replace", "force")
 	where.flags(c)
 	f.StringVar(&storeKey, "store-key", "", "`PLACE` of a new store's key: systemd, keyring or file (default the first that is there)")
@@ -221,6 +225,48 @@ func importProblem(err error) error {
 		return err
 	}
 	return configurationError{error: fmt.Errorf("nothing was imported\n%w", err), hint: "correct the entries; docs/coming-from-mendix.md shows their form"}
+}
+
+// importable reports the entries that Roles Anywhere would refuse.
+func importable(additions []certstore.Addition, force bool) error {
+	now := time.Now()
+	forcible := true
+	var mistakes []error
+	for i, a := range additions {
+		if err := certstore.Addable(a.Identity, now, force); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("entry %d: %w", i+1, err))
+			forcible = forcible && certstore.Forcible(err)
+		}
+	}
+	err := errors.Join(mistakes...)
+	switch {
+	case err == nil:
+		return nil
+	case forcible && !force:
+		return configurationError{
+			error: fmt.Errorf("nothing was imported\n%w", err), hint: "correct the entries; docs/coming-from-mendix.md shows their form; --force imports them all the same",
+		}
+	}
+	return importProblem(err)
+}
+
+// notImported says which entry has a name that is taken, and what to do about it here.
+func notImported(err error, additions []certstore.Addition, replace bool) error {
+	taken := new(certstore.Error)
+	if !errors.As(err, &taken) || !errors.Is(taken, certstore.ErrExists) {
+		return err
+	}
+	entry := ""
+	for i, a := range additions {
+		if taken.Where == fmt.Sprintf("certificate %q", a.Identifier) {
+			entry = fmt.Sprintf("entry %d: ", i+1)
+		}
+	}
+	hint := "leave the pin out, or remove the certificate that has it"
+	if !replace && taken.Detail == "" { // the identifier is taken, and not as an alias of another
+		hint = "awsauth certificate import --replace puts what is imported in its place"
+	}
+	return usageError{fmt.Errorf("nothing was imported\n%s%w", entry, err), hint}
 }
 
 // maxImport bounds what is imported, in bytes.
