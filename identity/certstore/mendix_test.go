@@ -49,6 +49,8 @@ func TestEachCertificateOfMendixGetsItsPin(t *testing.T) {
 		{"a pin among them does not move the others", []string{"", `, "pin_to": ["MY_S3"]`, ""}, []string{"1", "MY_S3", "3"}},
 		{"a pin with other characters", []string{`, "pin_to": ["MY S3"]`}, []string{"MY-S3|MY S3"}},
 		{"the first that is an identifier, and others", []string{`, "pin_to": ["MY S3", "Backup", "größe"]`}, []string{"Backup|MY S3|größe"}},
+		{"those of docs/coming-from-mendix.md", []string{`, "pin_to": ["ä b/c", "zweite"]`, `, "pin_to": ["only pin with spaces"]`, `, "pin_to": ["MY_S3", "api.example.com"]`}, []string{"zweite|ä b/c", "only-pin-with-spaces|only pin with spaces", "MY_S3|api.example.com"}},
+		{"and its identifier that gives way", []string{`, "pin_to": ["only-pin-with-spaces"]`, `, "pin_to": ["only pin with spaces"]`}, []string{"only-pin-with-spaces", "only-pin-with-spaces-2|only pin with spaces"}},
 		{"a pin of which nothing is left", []string{`, "pin_to": ["größe"]`, `, "pin_to": ["日本"]`}, []string{"gr-e|größe", "2|日本"}},
 		{"a long pin", []string{`, "pin_to": ["` + strings.Repeat("a", 80) + `"]`}, []string{strings.Repeat("a", 63) + "|" + strings.Repeat("a", 80)}},
 		{"pins that differ in what no identifier has", []string{`, "pin_to": ["MY S3"]`, `, "pin_to": ["MY/S3"]`, `, "pin_to": ["MY#S3"]`}, []string{"MY-S3|MY S3", "MY-S3-2|MY/S3", "MY-S3-3|MY#S3"}},

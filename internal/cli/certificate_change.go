@@ -173,8 +173,8 @@ func newCertificateImport(streams IO) *cobra.Command {
 		Use:   "import --client-certificates FILE|- [flags]",
 		Short: "Put the client certificates of a Mendix app into the store",
 		Long: `Put into the store what the Mendix platform sets CLIENT_CERTIFICATES to: a JSON array of PKCS#12 files with their passwords
-and pins. Each certificate gets its pin as identifier; further pins, and those with other characters than identifiers have,
-become aliases; one without a pin gets its position, from 1. All are imported, or none.`,
+and pins. Each certificate gets its first pin that can be an identifier; its other pins become aliases. Where no pin can be one,
+an identifier is made of the first; one without a pin gets its position, from 1. All are imported, or none.`,
 		Example: `  printenv CLIENT_CERTIFICATES | \
     awsauth certificate import --client-certificates -`,
 		Annotations: map[string]string{annotationExit: "yes"},
