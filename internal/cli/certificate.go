@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/awsauth-go/awsauth/identity/certstore"
 	"github.com/awsauth-go/awsauth/internal/config"
@@ -34,7 +35,31 @@ more. The keys are encrypted. Identifiers are compared without regard to case.`,
 		newCertificateAdd(streams), newCertificateList(streams), newCertificateShow(streams), newCertificateRemove(streams),
 		newCertificateImport(streams), newCertificateExport(streams),
 	)
+	for _, sub := range c.Commands() {
+		refuseEmptyValues(sub)
+	}
 	return c
+}
+
+// refuseEmptyValues makes a command refuse a flag whose value is empty, before it does anything: such a value is that of a
+// shell's variable which is not set, and not meant.
+func refuseEmptyValues(c *cobra.Command) {
+	run := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		var empty error
+		c.Flags().Visit(func(f *pflag.Flag) {
+			if list, ok := f.Value.(pflag.SliceValue); f.Value.String() == "" || ok && len(list.GetSlice()) == 0 {
+				empty = usageError{fmt.Errorf("--%s is empty", f.Name), "leave it out, or give it a value"}
+			}
+		})
+		if empty != nil && len(args) > 0 {
+			return ofName(args[0], empty)
+		}
+		if empty != nil {
+			return empty
+		}
+		return run(c, args)
+	}
 }
 
 // open opens the certificate store, which must be there.
