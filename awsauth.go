@@ -7,14 +7,15 @@
 //		TrustAnchorARN: "arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/…",
 //		Identity:       identity.File{Certificate: "/etc/pki/client.pem", PrivateKey: "/etc/pki/client.key"},
 //	}
-//	bucket := s3.New(s3.Options{Region: "eu-west-1", Credentials: aws.NewCredentialsCache(session)})
+//	bucket := s3.New(s3.Options{Region: "eu-west-1", Credentials: &awsauth.Cache{Provider: session}})
 //
 // Both are aws.CredentialsProviders, and what they return goes unchanged into every client of aws-sdk-go-v2. All
 // parameters are checked before anything is sent, and all mistakes are reported at once.
 //
 // The package reads no environment variable and no configuration file, and calls no host but the one that the region or
 // the endpoint names. (Connections go through the proxy that HTTPS_PROXY names, as net/http's do, unless a transport is
-// given.) It does not cache: every Retrieve of a Session is a call.
+// given.) Every Retrieve of a Session is a call; a Cache around it, or around anybody's provider, holds credentials and renews them
+// in time.
 package awsauth
 
 import "github.com/awsauth-go/awsauth/internal/secret"

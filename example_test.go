@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/awsauth-go/awsauth"
@@ -18,7 +17,7 @@ var seedWithoutSessionNames = emulator.Seed{
 	Profiles: []emulator.SeedProfile{{Name: "strict", Roles: []string{"local"}}},
 }
 
-// Temporary credentials for an AWS client. The cache asks for new ones when they end.
+// Temporary credentials for an AWS client. The cache asks for new ones long before they end.
 func ExampleSession() {
 	session := awsauth.Session{
 		RoleARN:        "arn:aws:iam::123456789012:role/backup",
@@ -27,7 +26,7 @@ func ExampleSession() {
 		Identity:       identity.File{Certificate: "/etc/pki/client.pem", PrivateKey: "/etc/pki/client.key"},
 		SessionName:    "nightly",
 	}
-	client := sts.New(sts.Options{Region: "eu-west-1", Credentials: aws.NewCredentialsCache(session)})
+	client := sts.New(sts.Options{Region: "eu-west-1", Credentials: &awsauth.Cache{Provider: session}})
 
 	out, err := client.GetCallerIdentity(context.Background(), nil)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -352,6 +353,22 @@ func (c *Credential) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, err
 	}
 	return obtained.Credentials, nil
+}
+
+// Quota names what the calls of the pipeline are counted against: that of the session at its beginning; "" for none.
+func (c *Credential) Quota() string {
+	switch {
+	case c.source != nil:
+		return c.source.Quota()
+	case c.config.Type == config.TypeSession:
+		return c.session.Quota()
+	}
+	return ""
+}
+
+// Cache makes a cache around the pipeline, with time for each of its steps.
+func (c *Credential) Cache() *awsauth.Cache {
+	return &awsauth.Cache{Provider: c, Timeout: time.Duration(c.length()) * awsauth.DefaultTimeout}
 }
 
 // Obtain gets credentials, and says how. *StepError says which step has failed.

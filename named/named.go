@@ -13,10 +13,10 @@ package named
 
 import (
 	"context"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/awsauth-go/awsauth"
 	"github.com/awsauth-go/awsauth/internal/config"
 )
 
@@ -29,16 +29,14 @@ type Options struct {
 	Store string
 }
 
-// Provider gives the credentials under a name. It holds them, and gets new ones in time; it is safe for concurrent use.
+// Provider gives the credentials under a name. It holds them, and gets new ones long before they end, as awsauth.Cache does; it
+// is safe for concurrent use.
 type Provider struct {
-	cache      *aws.CredentialsCache
+	cache      *awsauth.Cache
 	credential *Credential
 }
 
 var _ aws.CredentialsProvider = (*Provider)(nil)
-
-// expiryWindow is how long before their end credentials are renewed.
-const expiryWindow = 5 * time.Minute
 
 // Load answers the provider configured under a name, without regard to case. It fails for a name that nobody has configured,
 // and for a configuration with mistakes, all of which it names with file and line.
@@ -65,15 +63,22 @@ func LoadWith(_ context.Context, name string, o Options) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache := aws.NewCredentialsCache(credential, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = expiryWindow })
-	return &Provider{cache, credential}, nil
+	return &Provider{credential.Cache(), credential}, nil
 }
 
-// Retrieve answers what is held, or gets new credentials. Errors say which step has failed: those of awsauth.Session, of
-// identity and of STS.
+// Retrieve answers what is held, or gets new credentials. Expires is when to ask again. Errors say which step has failed: those
+// of awsauth.Session, of identity and of STS.
 func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return p.cache.Retrieve(ctx)
 }
+
+// Current is Retrieve with the credentials' end in Expires, for those who hand them on.
+func (p *Provider) Current(ctx context.Context) (aws.Credentials, error) {
+	return p.cache.Current(ctx)
+}
+
+// Cache holds the credentials, for awsauth.KeepFresh and Status.
+func (p *Provider) Cache() *awsauth.Cache { return p.cache }
 
 // Name is the credential's, as the configuration writes it.
 func (p *Provider) Name() string { return p.credential.Name() }

@@ -26,8 +26,8 @@ func Example() {
 	}
 	client := rekognition.New(rekognition.Options{
 		Region:       "eu-west-1",
-		Credentials:  aws.NewCredentialsCache(session), // keeps the session until it ends
-		BaseEndpoint: aws.String(local.Endpoint),       // leave it out to call AWS
+		Credentials:  &awsauth.Cache{Provider: session}, // holds the session, and renews it in time
+		BaseEndpoint: aws.String(local.Endpoint),        // leave it out to call AWS
 	})
 
 	found, err := client.DetectLabels(ctx, &rekognition.DetectLabelsInput{

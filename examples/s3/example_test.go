@@ -26,9 +26,9 @@ func Example() {
 	}
 	client := s3.New(s3.Options{
 		Region:       "eu-west-1",
-		Credentials:  aws.NewCredentialsCache(session), // keeps the session until it ends
-		BaseEndpoint: aws.String(local.Endpoint),       // leave it out to call AWS
-		UsePathStyle: true,                             // and this
+		Credentials:  &awsauth.Cache{Provider: session}, // holds the session, and renews it in time
+		BaseEndpoint: aws.String(local.Endpoint),        // leave it out to call AWS
+		UsePathStyle: true,                              // and this
 	})
 
 	object, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String("backups"), Key: aws.String("nightly/1")})

@@ -14,11 +14,11 @@ import (
 
 func TestAHundredCallsShareOneSession(t *testing.T) {
 	client := s3.NewFromConfig(aws.Config{
-		Region: "eu-west-1", BaseEndpoint: aws.String(local.Endpoint), Credentials: aws.NewCredentialsCache(awsauth.Session{
+		Region: "eu-west-1", BaseEndpoint: aws.String(local.Endpoint), Credentials: &awsauth.Cache{Provider: awsauth.Session{
 			RoleARN: local.RoleARN, ProfileARN: local.ProfileARN, TrustAnchorARN: local.TrustAnchorARN,
 			Identity: identity.File{Certificate: local.Certificate, PrivateKey: local.PrivateKey},
 			Endpoint: rolesanywhere.Endpoint{URL: local.Endpoint},
-		}),
+		}},
 	}, func(o *s3.Options) { o.UsePathStyle = true })
 
 	before := local.CreateSessions()

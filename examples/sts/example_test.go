@@ -28,8 +28,8 @@ func Example_session() {
 	}
 	client := sts.New(sts.Options{
 		Region:       "eu-west-1",
-		Credentials:  aws.NewCredentialsCache(session), // keeps the session until it ends
-		BaseEndpoint: aws.String(local.Endpoint),       // leave it out to call AWS
+		Credentials:  &awsauth.Cache{Provider: session}, // holds the session, and renews it in time
+		BaseEndpoint: aws.String(local.Endpoint),        // leave it out to call AWS
 	})
 
 	caller, err := client.GetCallerIdentity(ctx, nil)
@@ -72,7 +72,7 @@ func Example_retrieve() {
 		Endpoint:       rolesanywhere.Endpoint{URL: local.Endpoint}, // leave it out to call AWS
 	}
 
-	credentials, err := session.Retrieve(ctx) // a call each time: aws.NewCredentialsCache keeps them
+	credentials, err := session.Retrieve(ctx) // a call each time: awsauth.Cache holds them
 	if err != nil {
 		log.Fatal(err)
 	}
