@@ -143,9 +143,9 @@ func mayExport(ctx context.Context, streams IO, identifier string, yes bool) err
 	switch {
 	case errors.Is(err, errNobody):
 		return usageError{errNobody, "--yes prints the private key without asking"}
-	case err != nil:
+	case err != nil && !errors.Is(err, errInputEnded):
 		return err
-	case answer != "yes":
+	case answer != "yes" || err != nil:
 		return usageError{errors.New("not confirmed, nothing printed"), "type yes, or leave --private-key out"}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -13,6 +14,17 @@ import (
 
 // errNobody reports that there is no terminal to ask on.
 var errNobody = errors.New("there is no terminal to ask on")
+
+// errInputEnded reports that the input ended before the answer did: Ctrl-D, or a terminal that has gone.
+var errInputEnded = errors.New("the input ended before the answer")
+
+// ended says that the input ended in words of our own.
+func ended(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errInputEnded
+	}
+	return err
+}
 
 // confirmOnTerminal asks a question whose answer is seen.
 func confirmOnTerminal(ctx context.Context, question string) (_ string, err error) {
@@ -27,7 +39,7 @@ func confirmOnTerminal(ctx context.Context, question string) (_ string, err erro
 	if ctx.Err() != nil {
 		return "", ctx.Err() // the question still reads: the end of the process closes the terminal
 	}
-	return strings.TrimSpace(line), errors.Join(err, tty.Close())
+	return strings.TrimSpace(line), errors.Join(ended(err), tty.Close())
 }
 
 // promptOnTerminal asks on the terminal itself, so that it works with standard input and output redirected. What is typed
@@ -45,12 +57,15 @@ func promptOnTerminal(ctx context.Context, question string) (_ []byte, err error
 	if _, err := fmt.Fprint(tty, question); err != nil {
 		return nil, errors.Join(err, tty.Close())
 	}
-	answer, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
+	answer, err := interruptible(ctx, func() ([]byte, error) { return readHidden(fd) })
 	if ctx.Err() != nil {
 		// The question still reads: the terminal is given back, and closed by the end of the process.
 		_, lineErr := fmt.Fprintln(tty)
 		return nil, errors.Join(ctx.Err(), lineErr, term.Restore(fd, before))
 	}
 	_, lineErr := fmt.Fprintln(tty)
+	if err = ended(err); errors.Is(err, errInputEnded) {
+		err = adviceError{err, "type the password and then Enter, or name it: --certificate-password file:PATH or env:NAME"}
+	}
 	return answer, errors.Join(err, lineErr, tty.Close())
 }
