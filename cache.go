@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/awsauth-go/awsauth/internal/limiter"
+	"github.com/awsauth-go/awsauth/internal/schedule"
 )
 
 // DefaultTimeout is how long a Cache lets its provider take for one answer.
@@ -216,13 +217,13 @@ func (c *Cache) land(f *flight, asked reading, credentials aws.Credentials, err 
 // fail decides when the provider is asked again. The caller holds mu.
 func (c *Cache) fail(err error, r reading) {
 	c.failures++
-	c.err, c.failed, c.quiet = err, r, r.mono+int64(scaled(memory, c.life))
+	c.err, c.failed, c.quiet = err, r, r.mono+int64(schedule.Scaled(schedule.Memory, c.life))
 	known := classify(err)
-	f := failure{kind: known.kind, count: c.failures, asked: known.asked, life: c.life}
+	f := schedule.Failure{Kind: known.kind, Count: c.failures, Asked: known.asked, Life: c.life}
 	if h := c.held.Load(); h != nil {
-		f.left = h.remaining(r)
+		f.Left = h.remaining(r)
 	}
-	c.next = r.mono + int64(f.retryAfter(c.clock.random()))
+	c.next = r.mono + int64(f.RetryAfter(c.clock.random()))
 }
 
 // reckon brings what is held to a moment: when the clocks no longer agree, the host has slept or its clock was set. The caller

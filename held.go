@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/awsauth-go/awsauth/internal/boottime"
+	"github.com/awsauth-go/awsauth/internal/schedule"
 )
 
 // reading is one moment by two clocks, in nanoseconds: the wall clock, since 1970, and Go's monotonic one.
@@ -75,7 +76,7 @@ func newHeld(credentials aws.Credentials, asked, r reading, c *clock) (*held, er
 	if !credentials.HasKeys() {
 		return nil, errNoKeys
 	}
-	h := &held{credentials: credentials, at: r, left: endless, fresh: staticLife}
+	h := &held{credentials: credentials, at: r, left: endless, fresh: schedule.StaticLife}
 	h.boot, _ = c.bootTime()
 	if credentials.CanExpire {
 		// If the clock was set in between, nobody knows by which time Expires is: the sooner end counts.
@@ -85,7 +86,7 @@ func newHeld(credentials aws.Credentials, asked, r reading, c *clock) (*held, er
 			return nil, fmt.Errorf("the provider has given credentials that ended at %s: is this host's clock right?",
 				credentials.Expires.UTC().Format(time.RFC3339))
 		}
-		h.left, h.fresh = h.life, renewAfter(h.life, c.random())
+		h.left, h.fresh = h.life, schedule.RenewAfter(h.life, c.random())
 	}
 	h.set()
 	return h, nil
@@ -151,7 +152,7 @@ func (h *held) whole() aws.Credentials {
 // now is the credentials with a time to ask again that is not over.
 func (h *held) now(r reading) aws.Credentials {
 	credentials := h.credentials
-	if again := r.time().Add(askAgain(h.life, h.remaining(r))); credentials.CanExpire && again.After(credentials.Expires) {
+	if again := r.time().Add(schedule.AskAgain(h.life, h.remaining(r))); credentials.CanExpire && again.After(credentials.Expires) {
 		credentials.Expires = again
 	}
 	return credentials
