@@ -397,7 +397,7 @@ func TestAnUnreadableFileIsToldOfWithTheCommandThatMendsIt(t *testing.T) {
 func TestAStoreThatCannotBeWrittenToSaysSo(t *testing.T) {
 	for _, test := range []struct {
 		name         string
-		spoil       func(dir string) error
+		spoil        func(dir string) error
 		text, advice string // DIR is the store's directory
 	}{
 		{

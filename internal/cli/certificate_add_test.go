@@ -68,7 +68,9 @@ func TestAKeyThatIsMissedIsNamedAsAddTakesIt(t *testing.T) {
 		{"PKCS#12 without a key", []string{"keyless.p12"}, "keyless.p12", named("keyless.p12"), false},
 		{"two certificates", []string{"leaf.pem", "other.pem"}, "other.pem", named("leaf.pem"), false},
 		{
-			"the key first", []string{"leaf.key", "leaf.pem"}, "leaf.pem",
+			"the key first",
+			[]string{"leaf.key", "leaf.pem"},
+			"leaf.pem",
 			"the certificate comes first, and its key second: awsauth certificate add x $DIR/leaf.pem $DIR/leaf.key", true,
 		},
 	} {
