@@ -129,11 +129,17 @@ func Sweep(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		if left, matchErr := filepath.Match(temporary, e.Name()); matchErr == nil && left {
+		if IsTemporary(e.Name()) {
 			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
 		}
 	}
 	return err
+}
+
+// IsTemporary reports whether a name is that of a file on its way.
+func IsTemporary(name string) bool {
+	is, err := filepath.Match(temporary, name)
+	return err == nil && is
 }
 
 // Replace is Write that follows a link and keeps the mode of what stands there: for files that people keep, and not only we.
