@@ -143,6 +143,9 @@ func (c *Credential) Name() string { return c.config.Name }
 // Type is "session", "static" or "assume-role".
 func (c *Credential) Type() string { return c.config.Type }
 
+// Store is the certificate store that counts for it.
+func (c *Credential) Store() *Store { return c.s.Store }
+
 // anyRegion serves to check an endpoint whose URL is given: its region does not matter.
 const anyRegion = "us-east-1"
 

@@ -108,7 +108,7 @@ func TestNoMistakeInAConfigurationHasASecret(t *testing.T) {
 		}
 		for _, arguments := range commands {
 			got := c.do(t.Context(), canaryRun{arguments: arguments, environment: map[string]string{
-				"AWSAUTH_CONFIG": path, "AWS_ENDPOINT_URL": "$PORTAL", "XDG_DATA_HOME": c.dir, "HOME": c.dir, "K": canaryKey,
+				"AWSAUTH_CONFIG": path, "AWS_ENDPOINT_URL": "$PORTAL", "XDG_DATA_HOME": c.dir, "XDG_CACHE_HOME": c.dir, "HOME": c.dir, "K": canaryKey,
 			}})
 			if arguments[0] == "get" && got.code == ExitDone {
 				continue // it was asked for

@@ -411,7 +411,7 @@ func (h *habitat) plant() {
 	h.add("secret in a variable", []byte(user.SecretAccessKey))
 	h.env = []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin", "GORACE=" + raceOptions, "HOME=" + h.path("home"), "TMPDIR=" + h.path("tmp"),
-		"XDG_DATA_HOME=" + h.path("home", "data"), "CREDENTIALS_DIRECTORY=" + h.path("input", "credentials"),
+		"XDG_DATA_HOME=" + h.path("home", "data"), "XDG_CACHE_HOME=" + h.path("home", "cache"), "CREDENTIALS_DIRECTORY=" + h.path("input", "credentials"),
 		"DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent", keyringVariable + "=" + h.path("input", "keyring.json"),
 		"USER_SECRET=" + user.SecretAccessKey, "P12_PASSWORD=" + canaryPassword,
 		"AWS_SECRET_ACCESS_KEY=" + h.hide("secret that a shell has exported"),

@@ -104,7 +104,7 @@ func (h *habitat) good() []processRun {
 		"version", "completion bash", "completion zsh", "completion fish", "completion powershell", "help get session",
 		"__complete get", "__complete whoami by", "__complete certificate show p", "__complete config show i", "__complete get session --certificate p",
 		"__complete get static --secret-access-key",
-		"certificate remove linked-p12", "demo",
+		"certificate remove linked-p12", "cache list", "cache clear", "get by-store", "get by-p12 --no-cache", "demo",
 	} {
 		run := processRun{arguments: words(line)}
 		if strings.HasPrefix(line, "__") {
@@ -167,7 +167,7 @@ func (h *habitat) bad() []processRun {
 		"certificate add new $BASE/input/keyring.json --certificate-password file:$BASE/input/open-secret",
 		"certificate import --client-certificates $BASE/input/mendix.json", "certificate import --client-certificates $BASE/input/file-secret",
 		"certificate import --client-certificates $BASE/input/keyring.json",
-		"certificate export pem --private-key", "certificate remove pem", "certificate show nobody", "certificate", "config", "completion",
+		"certificate export pem --private-key", "certificate remove pem", "certificate show nobody", "certificate", "config", "cache", "completion",
 		"config check --config $BASE/input/keyring.json", "config show --config $BASE/input/pem/key.pem", "get by-store --config $BASE/input/mendix.json",
 		"get by-failing-command", "get by-open-file", "get nobody", "whoami by-failing-command", "config aws-profile itself --profile a]b --write",
 		"whoami by-file", "whoami by-systemd", "whoami by-keyring", "whoami by-command", "whoami itself --endpoint-url $ECHO", "get itself --verify --endpoint-url $PORTAL",
@@ -377,7 +377,7 @@ func (h *habitat) emulator() {
 // abort has the runtime print all stacks of a process that holds secrets and waits for an answer.
 func (h *habitat) abort() {
 	h.t.Helper()
-	for _, line := range []string{"whoami by-role", "get by-p12", "whoami by-file"} {
+	for _, line := range []string{"whoami by-role", "get by-p12 --no-cache", "whoami by-file"} {
 		got := h.start(processRun{
 			label: "aborted: " + line, arguments: words(line), fails: true, environment: []string{"GOTRACEBACK=system"},
 			onCall: func(ctx context.Context, c *exec.Cmd) {

@@ -104,7 +104,7 @@ func (s *shelf) run(arguments ...string) outcome {
 func (s *shelf) runWith(prompt func(context.Context, string) ([]byte, error), arguments ...string) outcome {
 	s.t.Helper()
 	var stdout, stderr bytes.Buffer
-	variables := map[string]string{"AWSAUTH_STORE": s.path("store"), "HOME": s.path("home"), "SESAME": shelfPassword}
+	variables := map[string]string{"AWSAUTH_STORE": s.path("store"), "HOME": s.path("home"), "XDG_CACHE_HOME": s.path("cache"), "SESAME": shelfPassword}
 	streams := IO{
 		In: strings.NewReader(""), Out: &stdout, Err: &stderr, Prompt: prompt,
 		Environment: config.Environment{Lookup: func(name string) (string, bool) {

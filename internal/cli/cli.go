@@ -98,6 +98,7 @@ func New(streams IO) *cobra.Command {
 	root.AddCommand(
 		newGet(streams),
 		newWhoami(streams),
+		newCache(streams),
 		newCertificate(streams),
 		newConfig(streams),
 		newEmulator(streams),

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/awsauth-go/awsauth/internal/config"
+	"github.com/awsauth-go/awsauth/internal/diskcache"
 	"github.com/awsauth-go/awsauth/internal/printable"
 	"github.com/awsauth-go/awsauth/internal/stsclient"
 	"github.com/awsauth-go/awsauth/named"
@@ -49,6 +50,9 @@ static for an IAM user's access key, and awsauth get session for temporary ones 
 		},
 	}
 	out.flags(c)
+	f := c.Flags()
+	f.BoolVar(&out.noCache, "no-cache", false, "neither use nor keep what awsauth cache list shows")
+	heading(c, "How it is answered", "no-cache")
 	where.flags(c)
 	keyFlags(c, "In place of what is configured", overridable()...)
 	completeCertificates(c, streams, &where)
@@ -62,11 +66,30 @@ func getNamed(c *cobra.Command, streams IO, where *place, out output, name strin
 	if err != nil {
 		return err
 	}
+	if !out.noCache {
+		out.held = where.held(c.Context(), streams, credential)
+	}
 	got, err := out.obtain(c.Context(), streams, credential)
 	if err != nil {
 		return err
 	}
 	return out.print(streams, got)
+}
+
+// held opens the cache of this user's processes for a credential; nil where there is none.
+func (p *place) held(ctx context.Context, streams IO, credential *named.Credential) *diskcache.Cache {
+	if credential.Type() == config.TypeStatic {
+		return nil
+	}
+	problem := func(err error) {
+		fmt.Fprintf(streams.Err, "awsauth: warning: credentials are not held for the next call: %s\n", printable.Line(err.Error()))
+	}
+	held, err := credential.Store().Held(ctx, streams.Environment, problem)
+	if err != nil {
+		problem(err)
+		return nil
+	}
+	return held
 }
 
 // credential builds the pipeline of a configured credential.
@@ -99,6 +122,8 @@ type output struct {
 	format      string
 	showSecrets bool
 	verify      bool
+	noCache     bool
+	held        *diskcache.Cache // nil: every call asks AWS
 }
 
 func (o *output) flags(c *cobra.Command) {
@@ -206,7 +231,7 @@ func until(d time.Duration) string {
 
 // obtain gets the credentials and, where that is to be known, asks STS who they are.
 func (o *output) obtain(ctx context.Context, streams IO, credential *named.Credential) (obtained, error) {
-	got, err := credential.Obtain(ctx)
+	got, err := credential.ObtainHeld(ctx, o.held)
 	if err != nil {
 		return obtained{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/awsauth-go/awsauth/identity"
 	"github.com/awsauth-go/awsauth/identity/certstore"
 	"github.com/awsauth-go/awsauth/internal/config"
+	"github.com/awsauth-go/awsauth/internal/diskcache"
 	"github.com/awsauth-go/awsauth/internal/secret"
 	"github.com/awsauth-go/awsauth/internal/stsclient"
 	"github.com/awsauth-go/awsauth/named"
@@ -115,6 +116,7 @@ var hints = []struct {
 	{certstore.ErrLocked, "wait until it is done, and try again"},
 	{certstore.ErrDamaged, "add the certificate again with --replace, or restore the store from a backup"},
 	{certstore.ErrClientCertificates, "give the JSON array as the platform sets CLIENT_CERTIFICATES"},
+	{diskcache.ErrAccess, "the cache is made anew when it is removed"},
 	{config.ErrNotConfigured, "awsauth config show lists what is configured"},
 	{secret.ErrNoKeyring, "unlock it, in a session of the user whose it is; a service has none"},
 	{secret.ErrNotInKeyring, "put it there: secret-tool store --label=awsauth service SERVICE username KEY"},

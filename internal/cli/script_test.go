@@ -64,6 +64,7 @@ func setupScript(env *testscript.Env) error {
 		}
 		env.Setenv(variable, path)
 	}
+	env.Setenv("XDG_CACHE_HOME", filepath.Join(env.Getenv("HOME"), ".cache")) // the superuser's is the host's
 	return nil
 }
 

@@ -41,6 +41,14 @@ func (e Environment) StoreDirectory() string {
 	return e.underHome("XDG_DATA_HOME", filepath.Join(".local", "share"), "LOCALAPPDATA", "awsauth", "certificates")
 }
 
+// CacheDirectory is where the processes of a user hold credentials for each other; "" where there is no home.
+func (e Environment) CacheDirectory() string {
+	if runtime.GOOS != "windows" && os.Geteuid() == 0 && e.get("XDG_CACHE_HOME") == "" {
+		return "/var/cache/awsauth/credentials"
+	}
+	return e.underHome("XDG_CACHE_HOME", ".cache", "LOCALAPPDATA", "awsauth", "credentials")
+}
+
 // underHome is a path below what a variable names, or below a directory of the home.
 func (e Environment) underHome(variable, below, windows string, elements ...string) string {
 	if runtime.GOOS == "windows" {

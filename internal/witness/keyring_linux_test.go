@@ -108,6 +108,7 @@ func (s *session) command(t *testing.T, path string, args ...string) *exec.Cmd {
 	c.Env = []string{
 		"PATH=" + filepath.Join(s.dir, "bin") + string(filepath.ListSeparator) + os.Getenv("PATH"),
 		"HOME=" + filepath.Join(s.dir, "home"), "XDG_RUNTIME_DIR=" + filepath.Join(s.dir, "run"), "TMPDIR=" + s.dir,
+		"XDG_CACHE_HOME=" + filepath.Join(s.dir, "home", ".cache"),
 	}
 	return c
 }

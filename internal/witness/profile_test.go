@@ -76,7 +76,7 @@ credentials:
 
 // environment is all that a client is told.
 func (in *installation) environment() map[string]string {
-	return map[string]string{"AWS_CONFIG_FILE": in.config, "AWS_EC2_METADATA_DISABLED": "true", "HOME": in.home}
+	return map[string]string{"AWS_CONFIG_FILE": in.config, "AWS_EC2_METADATA_DISABLED": "true", "HOME": in.home, "XDG_CACHE_HOME": filepath.Join(in.home, ".cache")}
 }
 
 // client makes a command in that environment.
