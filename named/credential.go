@@ -143,6 +143,9 @@ func (c *Credential) Name() string { return c.config.Name }
 // Type is "session", "static" or "assume-role".
 func (c *Credential) Type() string { return c.config.Type }
 
+// Region is the region that it is for, as far as its configuration says; "" where it does not.
+func (c *Credential) Region() string { return c.config.HomeRegion() }
+
 // Store is the certificate store that counts for it.
 func (c *Credential) Store() *Store { return c.s.Store }
 

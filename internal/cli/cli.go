@@ -32,6 +32,8 @@ type IO struct {
 	Prompt func(ctx context.Context, question string) ([]byte, error)
 	// Confirm asks a question whose answer may be seen; nil when nobody can be asked.
 	Confirm func(ctx context.Context, question string) (answer string, err error)
+	// Exec runs a program in this one's place; nil where that cannot be.
+	Exec func(ctx context.Context, p program, endpoint *endpointOrder) error
 }
 
 // Main runs the command with the process's arguments and answers its exit code.
@@ -48,6 +50,7 @@ func Main() int {
 		ErrIsTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		Prompt:        promptOnTerminal,
 		Confirm:       confirmOnTerminal,
+		Exec:          replaceProcess,
 	}
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		streams.Width = width
@@ -65,6 +68,9 @@ func Run(ctx context.Context, args []string, streams IO) int {
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return ExitInterrupted
+	}
+	if status := exitStatus(0); errors.As(err, &status) {
+		return int(status)
 	}
 	return report(streams.Err, command, err)
 }
@@ -97,6 +103,8 @@ func New(streams IO) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		newGet(streams),
+		newExec(streams),
+		newExecEndpoint(streams),
 		newWhoami(streams),
 		newCache(streams),
 		newCertificate(streams),

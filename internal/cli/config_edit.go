@@ -201,7 +201,7 @@ func runEditor(ctx context.Context, streams IO, path string) error {
 	words := streams.Environment.Editor()
 	editor := exec.CommandContext(ctx, words[0], append(words[1:], path)...)
 	editor.Stdin, editor.Stdout, editor.Stderr = streams.In, streams.Out, streams.Err
-	editor.Env = streams.Environment.EditorEnvironment()
+	editor.Env = streams.Environment.All()
 	err := editor.Run()
 	switch exit := new(exec.ExitError); {
 	case err == nil:

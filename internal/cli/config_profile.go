@@ -136,26 +136,13 @@ func profileChange(where *place, r *config.Resolved, profile string) (credfile.C
 		return credfile.Change{}, err
 	}
 	change := credfile.Change{Section: section, Set: []credfile.Setting{{Key: "credential_process", Value: command}}}
-	if region := regionOf(r); region != "" {
+	if region := r.HomeRegion(); region != "" {
 		change.Set = append(change.Set, credfile.Setting{Key: "region", Value: region})
 	}
 	if _, err = credfile.Apply(nil, change); err != nil {
 		err = usageError{fmt.Errorf("--profile: %w", err), "--profile takes letters, digits and hyphens"}
 	}
 	return change, err
-}
-
-// regionOf is the region that a credential is for, as far as its configuration says.
-func regionOf(r *config.Resolved) string {
-	for ; r != nil; r = r.Source {
-		if r.Region != "" {
-			return r.Region
-		}
-		if parts := strings.Split(r.TrustAnchorARN, ":"); len(parts) > 3 {
-			return parts[3]
-		}
-	}
-	return ""
 }
 
 // processCommand is the command line of a credential_process: the absolute path of this command and what it needs.

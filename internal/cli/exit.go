@@ -48,6 +48,8 @@ var ExitCodes = []ExitCode{
 	{ExitIdentity, "identity", "The certificate or its private key cannot be used."},
 	{ExitRefused, "refused by AWS", "AWS has answered, and refused."},
 	{ExitUnreachable, "unreachable", "AWS has not answered, or something answered in its place."},
+	{exitNotExecutable, "not executable", "The command of exec is there and cannot be run."},
+	{exitNotFound, "not found", "The command of exec is not there."},
 	{ExitInterrupted, "interrupted", "Ctrl-C or SIGTERM came before it was done."},
 }
 
@@ -62,9 +64,15 @@ func (e configurationError) Unwrap() error { return e.error }
 // Hint answers what to do.
 func (e configurationError) Hint() string { return e.hint }
 
+// exitStatus is the exit code of a program that this one has run, and that has said what there was to say.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit code %d", int(s)) }
+
 // exitCode classifies an error.
 func exitCode(err error) int {
 	var (
+		started       programError
 		usage         usageError
 		configuration configurationError
 		parameter     *awsauth.ParameterError
@@ -81,6 +89,8 @@ func exitCode(err error) int {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return ExitInterrupted
+	case errors.As(err, &started):
+		return started.code
 	case errors.As(err, &override) && (override.Origin.Flag == "" || errors.Is(err, secret.ErrReference)):
 		return ExitConfiguration
 	case errors.As(err, &usage), errors.As(err, &parameter), errors.As(err, &name), errors.As(err, &override):

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
 	"github.com/awsauth-go/awsauth/internal/nearest"
 	"github.com/awsauth-go/awsauth/internal/safefile"
 	"github.com/awsauth-go/awsauth/internal/secret"
@@ -355,6 +357,19 @@ type Resolved struct {
 	Origins map[string]Origin // by key, of every key that has a value
 	Source  *Resolved         // of assume-role
 	start   Origin            // of the entry itself
+}
+
+// HomeRegion is the region that a credential is for, as far as its configuration says; "" where it does not.
+func (r *Resolved) HomeRegion() string {
+	for ; r != nil; r = r.Source {
+		if r.Region != "" {
+			return r.Region
+		}
+		if anchor, err := arn.Parse(r.TrustAnchorARN); err == nil {
+			return anchor.Region
+		}
+	}
+	return ""
 }
 
 // Resolve answers a credential by its name, without regard to case: what its file says, what defaults say in its place, and

@@ -143,5 +143,5 @@ func (e Environment) programPath() string {
 	return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 }
 
-// EditorEnvironment is the environment of the user's editor: all of it.
-func (e Environment) EditorEnvironment() []string { return os.Environ() }
+// All is the whole environment, for a program that the user runs.
+func (e Environment) All() []string { return os.Environ() }

@@ -1,0 +1,43 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+
+	"github.com/spf13/cobra"
+)
+
+// replaceProcess runs a program and answers its exit code: Windows cannot replace a process. The endpoint is in this process.
+func replaceProcess(ctx context.Context, p program, order *endpointOrder) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // Ctrl-C is the program's
+	defer cancel()
+	if order != nil {
+		if order.Remove != "" {
+			defer os.RemoveAll(order.Remove)
+		}
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp4", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		order.Token = rand.Text() + rand.Text()
+		p.environment = p.environment.withEndpoint(endpointURL(l), order.Token)
+		e := order.serving
+		e.order = *order
+		go func() { _ = e.serve(ctx, l) }()
+	}
+	c := exec.CommandContext(ctx, p.path, p.args[1:]...)
+	c.Env, c.Stdin, c.Stdout, c.Stderr = p.environment, os.Stdin, os.Stdout, os.Stderr
+	err := c.Run()
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		return exitStatus(exit.ExitCode())
+	}
+	return err
+}
+
+func startDetached([]string) error { return errors.ErrUnsupported }
+
+func serveCommand(*cobra.Command, IO, *place, string, bool) error { return errors.ErrUnsupported }
