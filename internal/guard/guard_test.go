@@ -60,10 +60,18 @@ func TestWhatPassesAndWhatDoesNot(t *testing.T) {
 		name, value string
 		passes      bool
 	}{
-		{"", "", true}, {"User-Agent", "aws-sdk-go-v2/1.47.7", true}, {"Authorization", "token", true},
-		{"Origin", "http://evil.test", false}, {"Origin", "null", false}, {"Origin", "http://" + host, false},
-		{"Referer", "http://evil.test/", false}, {"Sec-Fetch-Mode", "cors", false}, {"Sec-Fetch-Site", "none", false},
-		{"X-Forwarded-For", "127.0.0.1", false}, {"Via", "1.1 proxy", false}, {"Forwarded", "for=127.0.0.1", false},
+		{"", "", true},
+		{"User-Agent", "aws-sdk-go-v2/1.47.7", true},
+		{"Authorization", "token", true},
+		{"Origin", "http://evil.test", false},
+		{"Origin", "null", false},
+		{"Origin", "http://" + host, false},
+		{"Referer", "http://evil.test/", false},
+		{"Sec-Fetch-Mode", "cors", false},
+		{"Sec-Fetch-Site", "none", false},
+		{"X-Forwarded-For", "127.0.0.1", false},
+		{"Via", "1.1 proxy", false},
+		{"Forwarded", "for=127.0.0.1", false},
 	}
 	methods := map[string]bool{"GET": true, "HEAD": false, "POST": false, "OPTIONS": false, "TRACE": false}
 	passed := 0
