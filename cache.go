@@ -43,6 +43,9 @@ type Cache struct {
 	Provider aws.CredentialsProvider
 	// Timeout is how long the provider may take for one answer; zero means DefaultTimeout.
 	Timeout time.Duration
+	// Landed is told when the provider has answered: nil for credentials that are held from now on, or why there are none. It is
+	// called from a goroutine of the cache's own, and may ask the cache for credentials.
+	Landed func(err error)
 
 	held  atomic.Pointer[held] // written under mu
 	clock *clock               // nil: the host's
@@ -212,6 +215,9 @@ func (c *Cache) land(f *flight, asked reading, credentials aws.Credentials, err 
 	}
 	c.mu.Unlock()
 	close(f.done)
+	if c.Landed != nil {
+		c.Landed(err)
+	}
 }
 
 // fail decides when the provider is asked again. The caller holds mu.

@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	var all []result
 	// Processes first: a child's peak of memory begins with that of the process that has started it.
 	for _, measure := range []func(context.Context) ([]result, error){
-		program(*binary).measure, measureOpen, measureSign, measureCreateSession,
+		program(*binary).measure, measureOpen, measureHeld, measureSign, measureCreateSession,
 	} {
 		results, err := measure(ctx)
 		if err != nil {

@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"time"
 )
 
@@ -29,6 +31,10 @@ func (p program) measure(ctx context.Context) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
+	held, err := p.compareHeld(ctx, sessions)
+	if err != nil {
+		return nil, err
+	}
 	demo, err := p.timeDemo(ctx, demos)
 	if err != nil {
 		return nil, err
@@ -40,6 +46,7 @@ func (p program) measure(ctx context.Context) ([]result, error) {
 	return []result{
 		atMost("awsauth get session, cold, to awsauth version", session, 2.5),
 		memory,
+		atMost("awsauth get NAME, held, to awsauth version", held, 2),
 		within("awsauth emulator, from its start to ready", ready, 50*time.Millisecond),
 		within("awsauth demo", demo, 3*time.Second),
 		sized("the binary, stripped", info.Size(), 15),
@@ -149,9 +156,44 @@ func (p program) compareSession(ctx context.Context, rounds int) (_ comparison, 
 	return c, memory, err
 }
 
+// compareHeld lets a get of what an earlier one has got and the least that the command can do take turns.
+func (p program) compareHeld(ctx context.Context, rounds int) (_ comparison, err error) {
+	r, err := p.emulator(ctx)
+	if err != nil {
+		return comparison{}, err
+	}
+	defer func() { err = firstOf(err, r.stop()) }()
+	dir, err := os.MkdirTemp("", "awsauth-bench-")
+	if err != nil {
+		return comparison{}, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	file := filepath.Join(dir, "config.yaml")
+	text := fmt.Sprintf("credentials:\n  held: {type: session, endpoint_url: %q, role_arn: %q, profile_arn: %q, trust_anchor_arn: %q, certificate: %q}\n",
+		r.Endpoint, r.RoleARN, r.ProfileARN, r.TrustAnchorARN, r.Identity.URI)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return comparison{}, err
+	}
+	held := repeat(func() error {
+		_, err := p.runIn(ctx, []string{"HOME=" + dir, "XDG_CACHE_HOME=" + dir, "XDG_DATA_HOME=" + dir}, "AccessKeyId", "get", "held", "--config", file)
+		return err
+	})
+	version := repeat(func() error {
+		_, err := p.run(ctx, "awsauth", "version")
+		return err
+	})
+	return compare(ctx, rounds, 1, held, version)
+}
+
 // run runs the command to its end, demands a word of its output, and answers its peak of memory in bytes.
 func (p program) run(ctx context.Context, word string, args ...string) (peak int64, err error) {
+	return p.runIn(ctx, []string{}, word, args...)
+}
+
+// runIn is run with an environment.
+func (p program) runIn(ctx context.Context, environment []string, word string, args ...string) (peak int64, err error) {
 	c := p.command(ctx, args...)
+	c.Env = environment
 	var out, messages bytes.Buffer
 	c.Stdout, c.Stderr = &out, &messages
 	if err := c.Run(); err != nil {

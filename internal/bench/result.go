@@ -71,6 +71,8 @@ func sized(what string, bytes int64, megabytes int64) result {
 // duration writes a time with three digits or so.
 func duration(d time.Duration) string {
 	switch {
+	case d < time.Microsecond:
+		return fmt.Sprintf("%d ns", d.Nanoseconds())
 	case d < time.Millisecond:
 		return fmt.Sprintf("%.1f µs", float64(d)/float64(time.Microsecond))
 	case d < time.Second:

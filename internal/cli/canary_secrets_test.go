@@ -47,6 +47,7 @@ func (h *habitat) allow() {
 	may("file: home/data/awsauth/certificates/store.key", "docs/certificates.md: the place of a store's key that is a file", "store key")
 	may("file: state/*", "it is the emulator's memory", "emulator's secret")
 	may("file: state/client.key", "the identity that the emulator has made ready", "emulator's key")
+	may("file: home/.aws/credentials*", "what update writes, and what was there before", "issued secretaccesskey", "issued sessiontoken")
 	may("stdout: emulator", "an emulator announces its administrator", "emulator's secret")
 
 	may("request", "a token is sent with every request that is signed with temporary credentials", "issued sessiontoken", "session token in a file")
@@ -104,7 +105,7 @@ func (h *habitat) good() []processRun {
 		"version", "completion bash", "completion zsh", "completion fish", "completion powershell", "help get session",
 		"__complete get", "__complete whoami by", "__complete certificate show p", "__complete config show i", "__complete get session --certificate p",
 		"__complete get static --secret-access-key",
-		"certificate remove linked-p12", "cache list", "cache clear", "exec by-store -- true", "exec by-role --no-cache -- cat /dev/null", "exec by-variable --env -- true", "get by-store", "get by-p12 --no-cache", "demo",
+		"certificate remove linked-p12", "cache list", "cache clear", "exec by-store -- true", "exec by-role --no-cache -- cat /dev/null", "exec by-variable --env -- true", "update by-store --once", "update by-role --once --profile by-store", "get by-store", "get by-p12 --no-cache", "demo",
 	} {
 		run := processRun{arguments: words(line)}
 		if strings.HasPrefix(line, "__") {
@@ -169,7 +170,7 @@ func (h *habitat) bad() []processRun {
 		"certificate import --client-certificates $BASE/input/keyring.json",
 		"certificate export pem --private-key", "certificate remove pem", "certificate show nobody", "certificate", "config", "cache", "completion",
 		"config check --config $BASE/input/keyring.json", "config show --config $BASE/input/pem/key.pem", "get by-store --config $BASE/input/mendix.json",
-		"get by-failing-command", "exec by-failing-command -- true", "exec by-store -- no-such-command", "exec by-store", "get by-open-file", "get nobody", "whoami by-failing-command", "config aws-profile itself --profile a]b --write",
+		"get by-failing-command", "exec by-failing-command -- true", "update by-failing-command", "update by-store --once --endpoint-url $ECHO --no-cache", "exec by-store -- no-such-command", "exec by-store", "get by-open-file", "get nobody", "whoami by-failing-command", "config aws-profile itself --profile a]b --write",
 		"whoami by-file", "whoami by-systemd", "whoami by-keyring", "whoami by-command", "whoami itself --endpoint-url $ECHO", "get itself --verify --endpoint-url $PORTAL",
 		"whoami by-variable --endpoint-url $ECHO", "whoami by-role --endpoint-url $ECHO", "get by-role --endpoint-url $CLOSED --format env", "get by-store --endpoint-url $NONSENSE",
 		"get $SESSION pem --endpoint-url $ECHO --debug-signing", "get $SESSION pem --endpoint-url $TERMINAL --debug-signing",

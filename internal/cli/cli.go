@@ -105,6 +105,7 @@ func New(streams IO) *cobra.Command {
 		newGet(streams),
 		newExec(streams),
 		newExecEndpoint(streams),
+		newUpdate(streams),
 		newWhoami(streams),
 		newCache(streams),
 		newCertificate(streams),

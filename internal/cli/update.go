@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/spf13/cobra"
+
+	"github.com/awsauth-go/awsauth"
+	"github.com/awsauth-go/awsauth/internal/printable"
+	"github.com/awsauth-go/awsauth/named"
+	"github.com/awsauth-go/awsauth/serve/credfile"
+)
+
+func newUpdate(streams IO) *cobra.Command {
+	var (
+		where   place
+		profile string
+		once    bool
+		noCache bool
+	)
+	c := &cobra.Command{
+		Use:   "update NAME [flags]",
+		Short: "Keep a profile of the shared credentials file fresh",
+		Long: `Write the credentials configured under a name into a profile of AWS's shared credentials file (AWS_SHARED_CREDENTIALS_FILE, or
+~/.aws/credentials), and write new ones long before they end, until it is told to stop. Every other byte of the file stays; it is
+replaced whole, under a lock, and what stood there before is kept beside it.
+
+It is for programs that read nothing else. A program reads the file when it starts, and few read it again: one that runs for longer
+than a session is better run by awsauth exec.`,
+		Example:           "  awsauth update backup\n  awsauth update backup --once --profile nightly",
+		Annotations:       map[string]string{annotationExit: "yes", annotationVariables: credentialVariables + "\nAWS_SHARED_CREDENTIALS_FILE the file that is changed"},
+		Args:              oneName("a credential's name"),
+		ValidArgsFunction: completeCredentials(streams, &where),
+		RunE: func(c *cobra.Command, args []string) error {
+			return ofName(args[0], updateProfile(c, streams, &where, args[0], profile, once, noCache))
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&profile, "profile", "", "`PROFILE` name of the profile (default the credential's name)")
+	f.BoolVar(&once, "once", false, "write them once, and end: for cron")
+	f.BoolVar(&noCache, "no-cache", false, "neither use nor keep what awsauth cache list shows")
+	heading(c, "What is written", "profile", "once", "no-cache")
+	where.flags(c)
+	keyFlags(c, "In place of what is configured", overridable()...)
+	completeCertificates(c, streams, &where)
+	return c
+}
+
+// updating is one profile that is kept fresh.
+type updating struct {
+	streams IO
+	path    string
+	profile string
+
+	mu      sync.Mutex // guards all below, and the writing
+	written string     // the access key ID that the file has
+}
+
+func updateProfile(c *cobra.Command, streams IO, where *place, name, profile string, once, noCache bool) error {
+	credential, err := where.credential(c, streams, name)
+	if err != nil {
+		return err
+	}
+	u := &updating{streams: streams, path: streams.Environment.SharedCredentialsFile(), profile: profile}
+	if u.path == "" {
+		return configurationError{error: errors.New("there is no home directory with an .aws/credentials"), hint: "set AWS_SHARED_CREDENTIALS_FILE to the file"}
+	}
+	if u.profile == "" {
+		u.profile = credential.Name()
+	}
+	if _, err := credfile.Apply(nil, u.change(aws.Credentials{AccessKeyID: "x", SecretAccessKey: "x"})); err != nil {
+		return usageError{fmt.Errorf("--profile: %w", err), "--profile takes letters, digits and hyphens"}
+	}
+	var out output
+	if !noCache {
+		out.held = where.held(c.Context(), streams, credential)
+	}
+	obtain := func(ctx context.Context) (aws.Credentials, error) {
+		got, err := credential.ObtainHeld(ctx, out.held)
+		if err != nil {
+			return aws.Credentials{}, err
+		}
+		return got.Credentials, nil
+	}
+	if once {
+		credentials, err := obtain(c.Context())
+		if err != nil {
+			return err
+		}
+		return u.write(c.Context(), credentials)
+	}
+	return u.keep(c.Context(), credential, obtain)
+}
+
+// keep writes credentials whenever there are new ones, until it is told to stop. What only a person can mend ends it at once;
+// AWS, which may come back, does not.
+func (u *updating) keep(ctx context.Context, credential *named.Credential, obtain func(context.Context) (aws.Credentials, error)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	cache := credential.Cache()
+	cache.Provider = quotaOf{aws.CredentialsProviderFunc(obtain), credential.Quota()}
+	cache.Landed = func(err error) {
+		if code := exitCode(err); err != nil && u.nothingYet() && (code == ExitUsage || code == ExitConfiguration || code == ExitIdentity) {
+			cancel(err)
+			return
+		}
+		u.landed(ctx, cache, err)
+	}
+	awsauth.KeepFresh(ctx, cache)
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil // stopped, as intended
+}
+
+// quotaOf is a provider whose calls count against a quota.
+type quotaOf struct {
+	aws.CredentialsProvider
+	quota string
+}
+
+func (q quotaOf) Quota() string { return q.quota }
+
+func (u *updating) nothingYet() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.written == ""
+}
+
+// landed writes what has come, and says what has become of it.
+func (u *updating) landed(ctx context.Context, cache *awsauth.Cache, err error) {
+	if err == nil {
+		var credentials aws.Credentials
+		if credentials, err = cache.Current(ctx); err == nil {
+			err = u.write(ctx, credentials)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		s := cache.Status()
+		ends := "there are none"
+		if s.AccessKeyID != "" && s.CanExpire {
+			ends = "those that are there end in " + until(time.Until(s.Expires))
+		}
+		u.say("no new credentials: " + printable.Line(describe(err)) + " (" + ends + ")")
+	}
+}
+
+// write puts credentials into the file.
+func (u *updating) write(ctx context.Context, credentials aws.Credentials) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if _, err := credfile.Write(ctx, u.path, u.change(credentials)); err != nil {
+		return configurationError{error: err, hint: "the file is as it was"}
+	}
+	if u.written == credentials.AccessKeyID {
+		return nil
+	}
+	u.written = credentials.AccessKeyID
+	text := "profile " + u.profile + " of " + u.path + " has " + credentials.AccessKeyID
+	if credentials.CanExpire {
+		text += ", which expires in " + until(time.Until(credentials.Expires))
+	}
+	u.say(text)
+	return nil
+}
+
+// say writes a line with the time.
+func (u *updating) say(text string) {
+	fmt.Fprintf(u.streams.Err, "%s %s\n", time.Now().UTC().Format(time.RFC3339), text)
+}
+
+// change is what is to become of the profile.
+func (u *updating) change(c aws.Credentials) credfile.Change {
+	change := credfile.Change{Section: u.profile, Set: []credfile.Setting{
+		{Key: "aws_access_key_id", Value: c.AccessKeyID}, {Key: "aws_secret_access_key", Value: c.SecretAccessKey},
+	}}
+	for _, optional := range []credfile.Setting{{Key: "aws_session_token", Value: c.SessionToken}, {Key: "aws_account_id", Value: c.AccountID}} {
+		if optional.Value == "" {
+			change.Remove = append(change.Remove, optional.Key)
+		} else {
+			change.Set = append(change.Set, optional)
+		}
+	}
+	return change
+}
