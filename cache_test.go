@@ -408,7 +408,7 @@ func simulate(t *testing.T, seed uint64, sessions int, length time.Duration) {
 	r := rand.New(rand.NewPCG(seed, 1<<32))
 	asked, gaps := 0, 0
 	for time.Since(start) < length {
-		time.Sleep(time.Minute + time.Duration(r.Int64N(int64(9*time.Minute))))
+		time.Sleep(time.Minute + time.Duration(r.Int64N(int64(59*time.Minute))))
 		for i, c := range caches {
 			asked++
 			whole, err := c.Current(ctx)
