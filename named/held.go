@@ -96,7 +96,7 @@ func (c *Credential) ObtainHeld(ctx context.Context, held *diskcache.Cache) (*Ob
 	if held == nil || c.config.Type == config.TypeStatic {
 		return c.Obtain(ctx)
 	}
-	request, err := c.request(ctx)
+	request, err := c.heldRequest(ctx)
 	if err != nil {
 		return c.Obtain(ctx) // which says what is wrong
 	}
@@ -133,9 +133,9 @@ func DescribeHeld(e diskcache.Entry) (name, arn string, err error) {
 	return k.Name, k.ARN, err
 }
 
-// request is all that goes into getting the credentials: the values of all keys of all steps, where they are asked for, and the
-// certificate. Secrets are in it as references.
-func (c *Credential) request(ctx context.Context) ([]byte, error) {
+// Request is what tells one pipeline from another: the values of all keys of all steps, and where they are asked for. Secrets are
+// in it as references.
+func (c *Credential) Request() []byte {
 	var steps []map[string]string
 	for at := c; at != nil; at = at.source {
 		step := map[string]string{"sts": at.sts.Endpoint + " " + at.sts.Region}
@@ -144,20 +144,32 @@ func (c *Credential) request(ctx context.Context) ([]byte, error) {
 				step[k.Name] = text
 			}
 		}
-		if at.config.Type == config.TypeSession {
-			endpoint, err := at.session.Endpoint.Resolve(at.sts.Region)
-			if err != nil {
-				return nil, err
-			}
-			digest, err := at.certificateDigest(ctx)
-			if err != nil {
-				return nil, err
-			}
-			step["endpoint"], step["digest"] = endpoint.String(), digest
+		if endpoint, err := at.session.Endpoint.Resolve(at.sts.Region); at.config.Type == config.TypeSession && err == nil {
+			step["endpoint"] = endpoint.String()
 		}
 		steps = append(steps, step)
 	}
-	return json.Marshal(steps)
+	request, err := json.Marshal(steps)
+	if err != nil {
+		panic(err) // maps of strings always encode
+	}
+	return request
+}
+
+// heldRequest is Request with the certificates, as they are now.
+func (c *Credential) heldRequest(ctx context.Context) ([]byte, error) {
+	request := c.Request()
+	for at := c; at != nil; at = at.source {
+		if at.config.Type != config.TypeSession {
+			continue
+		}
+		digest, err := at.certificateDigest(ctx)
+		if err != nil {
+			return nil, err
+		}
+		request = append(request, " "+digest...)
+	}
+	return request, nil
 }
 
 // certificateDigest tells certificates apart without their keys and passwords: after a renewal it is another.

@@ -114,7 +114,7 @@ func (c *canaries) check(t *testing.T, r canaryRun) {
 }
 
 // namesFile are the flags whose value is a path, which messages must name.
-var namesFile = []string{"trust", "seed", "state", "config", "store", "client-certificates"}
+var namesFile = []string{"socket", "trust", "seed", "state", "config", "store", "client-certificates"}
 
 // A secret that is given in place of what a flag, a variable or an argument takes is not repeated.
 func TestNoOutputRepeatsASecretInTheWrongPlace(t *testing.T) {

@@ -106,6 +106,7 @@ func New(streams IO) *cobra.Command {
 		newExec(streams),
 		newExecEndpoint(streams),
 		newUpdate(streams),
+		newAgent(streams),
 		newWhoami(streams),
 		newCache(streams),
 		newCertificate(streams),

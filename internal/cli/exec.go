@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/awsauth-go/awsauth/internal/config"
-	"github.com/awsauth-go/awsauth/named"
 	"github.com/awsauth-go/awsauth/serve/credfile"
 )
 
@@ -100,6 +99,18 @@ func (e *execution) run(c *cobra.Command, plain, noCache bool) error {
 	if err != nil {
 		return err
 	}
+	given, err := e.where.askAgent(c, e.streams, e.name)
+	if err != nil {
+		return err
+	}
+	environment := without(e.streams.Environment.All())
+	if given != nil {
+		if plain {
+			return e.withPlain(c.Context(), path, environment, given.credentials())
+		}
+		order := &endpointOrder{Arguments: []string{e.name}, Agent: given.socket, First: given.credentials(), serving: &endpoint{agent: given}}
+		return e.besideEndpoint(c.Context(), path, environment, order)
+	}
 	asked := passwords{}
 	streams := e.streams
 	streams.Prompt = asked.remembering(streams.Prompt)
@@ -116,14 +127,12 @@ func (e *execution) run(c *cobra.Command, plain, noCache bool) error {
 	if err != nil {
 		return err
 	}
-	environment := without(e.streams.Environment.All())
 	if region := credential.Region(); region != "" {
 		environment = environment.withDefault("AWS_REGION", region)
 		environment = environment.withDefault("AWS_DEFAULT_REGION", environment.get("AWS_REGION"))
 	}
 	if plain {
-		e.sayThatTheyEnd(got)
-		return e.streams.Exec(c.Context(), program{path, e.command, environment.withCredentials(got.Credentials)}, nil)
+		return e.withPlain(c.Context(), path, environment, got.Credentials)
 	}
 	arguments, err := e.endpointArguments(noCache)
 	if err != nil {
@@ -133,10 +142,12 @@ func (e *execution) run(c *cobra.Command, plain, noCache bool) error {
 	return e.besideEndpoint(c.Context(), path, environment, order)
 }
 
-func (e *execution) sayThatTheyEnd(got *named.Obtained) {
-	if got.Credentials.CanExpire {
-		fmt.Fprintf(e.streams.Err, "awsauth: note: the credentials in the environment end in %s, and are not renewed\n", until(time.Until(got.Credentials.Expires)))
+// withPlain runs the command with the credentials themselves, and says that they end.
+func (e *execution) withPlain(ctx context.Context, path string, environment childEnvironment, credentials aws.Credentials) error {
+	if credentials.CanExpire {
+		fmt.Fprintf(e.streams.Err, "awsauth: note: the credentials in the environment end in %s, and are not renewed\n", until(time.Until(credentials.Expires)))
 	}
+	return e.streams.Exec(ctx, program{path, e.command, environment.withCredentials(credentials)}, nil)
 }
 
 // besideEndpoint runs the command beside the endpoint that serves it.

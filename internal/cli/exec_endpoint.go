@@ -27,6 +27,7 @@ type endpointOrder struct {
 	Token     string          // which the command is given
 	First     aws.Credentials // what has been got already
 	Passwords passwords
+	Agent     string // its socket, when an agent gives the credentials; "" for none
 	Remove    string // a directory to remove in the end
 
 	serving *endpoint // where the endpoint is in this process
@@ -85,7 +86,8 @@ func (e *execution) endpointArguments(noCache bool) ([]string, error) {
 
 // endpoint serves one command.
 type endpoint struct {
-	credential *named.Credential
+	credential *named.Credential // nil when an agent gives the credentials
+	agent      *ofAgent
 	output     output
 	order      endpointOrder
 
@@ -102,6 +104,9 @@ func (e *endpoint) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if first {
 		return e.order.First, nil
 	}
+	if e.agent != nil {
+		return e.agent.Retrieve(ctx)
+	}
 	got, err := e.credential.ObtainHeld(ctx, e.output.held)
 	if err != nil {
 		return aws.Credentials{}, err
@@ -109,15 +114,29 @@ func (e *endpoint) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return got.Credentials, nil
 }
 
-// Quota is the credential's.
-func (e *endpoint) Quota() string { return e.credential.Quota() }
+// Quota is the credential's. An agent has its own.
+func (e *endpoint) Quota() string {
+	if e.credential == nil {
+		return ""
+	}
+	return e.credential.Quota()
+}
+
+// cache makes the cache that it serves from.
+func (e *endpoint) cache() *awsauth.Cache {
+	if e.credential == nil {
+		return &awsauth.Cache{Provider: e}
+	}
+	cache := e.credential.Cache()
+	cache.Provider = e
+	return cache
+}
 
 // serve answers until the context ends.
 func (e *endpoint) serve(ctx context.Context, l net.Listener) error {
-	cache := e.credential.Cache()
-	cache.Provider = e
+	cache := e.cache()
 	handler := &container.Handler{Grants: []container.Grant{{
-		Token: container.Hash(e.order.Token), Provider: aws.CredentialsProviderFunc(cache.Current), Name: e.credential.Name(),
+		Token: container.Hash(e.order.Token), Provider: aws.CredentialsProviderFunc(cache.Current),
 	}}}
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
@@ -140,6 +159,9 @@ func ignoreClosed(err error) error {
 
 // buildEndpoint builds the credential of the order.
 func buildEndpoint(c *cobra.Command, streams IO, where *place, name string, noCache bool, order endpointOrder) (*endpoint, error) {
+	if order.Agent != "" {
+		return &endpoint{agent: &ofAgent{socket: order.Agent, name: name}, order: order}, nil
+	}
 	streams.Prompt = order.Passwords.answering
 	credential, err := where.credential(c, streams, name)
 	if err != nil {

@@ -5,10 +5,8 @@ package cli
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -80,21 +78,6 @@ func (h *execHost) line(r *bufio.Reader) string {
 		h.Fatalf("%q, %v", line, err)
 	}
 	return strings.TrimSpace(line)
-}
-
-// fetch asks the endpoint as SDKs do.
-func fetch(url, token string) (status int, answer map[string]string, err error) {
-	r, err := http.NewRequest(http.MethodGet, url, nil)
-	if err != nil {
-		return 0, nil, err
-	}
-	r.Header.Set("Authorization", token)
-	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}).Do(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	body, err := io.ReadAll(response.Body)
-	return response.StatusCode, answer, errors.Join(err, json.Unmarshal(body, &answer), response.Body.Close())
 }
 
 const announce = `echo "$AWS_CONTAINER_CREDENTIALS_FULL_URI $AWS_CONTAINER_AUTHORIZATION_TOKEN $$ $PPID"; `

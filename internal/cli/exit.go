@@ -13,6 +13,7 @@ import (
 	"github.com/awsauth-go/awsauth"
 	"github.com/awsauth-go/awsauth/identity"
 	"github.com/awsauth-go/awsauth/identity/certstore"
+	"github.com/awsauth-go/awsauth/internal/agent"
 	"github.com/awsauth-go/awsauth/internal/config"
 	"github.com/awsauth-go/awsauth/internal/printable"
 	"github.com/awsauth-go/awsauth/internal/secret"
@@ -73,6 +74,7 @@ func (s exitStatus) Error() string { return fmt.Sprintf("exit code %d", int(s)) 
 func exitCode(err error) int {
 	var (
 		started       programError
+		ofAgent       *agent.RefusalError
 		usage         usageError
 		configuration configurationError
 		parameter     *awsauth.ParameterError
@@ -91,6 +93,11 @@ func exitCode(err error) int {
 		return ExitInterrupted
 	case errors.As(err, &started):
 		return started.code
+	case errors.As(err, &ofAgent):
+		if ofAgent.Unavailable() {
+			return ExitUnreachable
+		}
+		return ExitRefused
 	case errors.As(err, &override) && (override.Origin.Flag == "" || errors.Is(err, secret.ErrReference)):
 		return ExitConfiguration
 	case errors.As(err, &usage), errors.As(err, &parameter), errors.As(err, &name), errors.As(err, &override):

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,6 +63,13 @@ static for an IAM user's access key, and awsauth get session for temporary ones 
 
 // getNamed gets and prints a configured credential.
 func getNamed(c *cobra.Command, streams IO, where *place, out output, name string) error {
+	given, err := where.askAgent(c, streams, name)
+	if err != nil {
+		return err
+	}
+	if given != nil {
+		return out.printOfAgent(c.Context(), streams, given)
+	}
 	credential, err := where.credential(c, streams, name)
 	if err != nil {
 		return err
@@ -74,6 +82,33 @@ func getNamed(c *cobra.Command, streams IO, where *place, out output, name strin
 		return err
 	}
 	return out.print(streams, got)
+}
+
+// printOfAgent prints what an agent has given.
+func (o *output) printOfAgent(ctx context.Context, streams IO, given *ofAgent) error {
+	shown := obtained{
+		name: given.Name, kind: given.Type, credentials: given.credentials(), arn: given.ARN, through: through(given.Steps), emulator: given.Emulator,
+	}
+	if o.verify {
+		if err := verifyOfAgent(ctx, streams, &shown); err != nil {
+			return err
+		}
+	}
+	return o.print(streams, shown)
+}
+
+// verifyOfAgent asks STS who credentials are whose configuration is the agent's.
+func verifyOfAgent(ctx context.Context, streams IO, got *obtained) error {
+	_, region := streams.Environment.Region()
+	who, err := stsclient.Client{Region: cmp.Or(region, "us-east-1"), Endpoint: got.emulator}.CallerIdentity(ctx, got.credentials)
+	switch {
+	case err != nil:
+		return err
+	case got.arn != "" && got.arn != who.ARN:
+		return stsclient.NotTheSame(got.credentials)
+	}
+	got.arn = who.ARN
+	return nil
 }
 
 // held opens the cache of this user's processes for a credential; nil where there is none.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"software.sslmate.com/src/go-pkcs12"
 
+	"github.com/awsauth-go/awsauth/internal/agent"
 	"github.com/awsauth-go/awsauth/internal/pki"
 )
 
@@ -43,6 +46,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"run":       cmdRun,
 		"emulator":  cmdEmulator,
+		"agent":     cmdAgent,
 		"keep":      cmdKeep,
 		"interrupt": cmdInterrupt,
 		"ca":        cmdCA,
@@ -110,7 +114,8 @@ func background(ts *testscript.TestScript, name string, args ...string) *running
 	r := &running{command: exec.Command("awsauth", args...), log: ts.MkAbs(name + ".log")}
 	r.command.Dir = ts.Getenv("WORK")
 	r.command.Env = append(os.Environ(), "GORACE="+raceOptions, "HOME="+ts.Getenv("HOME"), "TMPDIR="+ts.Getenv("TMPDIR"),
-		"UPSTREAM_SECRET="+ts.Getenv("UPSTREAM_SECRET"))
+		"UPSTREAM_SECRET="+ts.Getenv("UPSTREAM_SECRET"),
+		"AWSAUTH_STORE="+ts.Getenv("AWSAUTH_STORE"), "SECRET="+ts.Getenv("SECRET"))
 	log, err := os.Create(r.log)
 	ts.Check(err)
 	r.command.Stderr = log
@@ -175,6 +180,21 @@ func cmdEmulator(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".json"), line, 0o600))
+}
+
+// cmdAgent is "agent NAME SOCKET FLAGS…": it starts an agent and waits until it holds all credentials or knows why not.
+func cmdAgent(ts *testscript.TestScript, _ bool, args []string) {
+	r := background(ts, args[0], append([]string{"agent", "--socket", args[1]}, args[2:]...)...)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		status, err := agent.Client{Socket: args[1]}.Status(context.Background())
+		asking := func(c agent.Credential) bool { return c.AccessKeyID == "" && c.Error == "" }
+		if err == nil && !slices.ContainsFunc(status.Credentials, asking) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("the agent does not serve: %v\n%s", err, ts.ReadFile(r.log))
+		}
+	}
 }
 
 // cmdKeep is "keep NAME FLAGS…": it starts awsauth demo --keep, waits until it can be tried, and writes what it has said

@@ -18,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "write transcripts into docs/")
 
 // transcripts are the pages whose console blocks are run, one after another in one place.
-var transcripts = []string{"certificates.md", "configuration.md", "coming-from-mendix.md"}
+var transcripts = []string{"certificates.md", "configuration.md", "coming-from-mendix.md", "agent.md"}
 
 // Around what is run: a comment holds lines of a script that come before the block below it.
 var (
@@ -174,7 +174,11 @@ func maskTranscript(s string) string {
 		{`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`, "UUID"},
 		{`(serial +)\d+`, "${1}NUMBER"},
 		{`\b[0-9a-f]{28,40}\b`, "NUMBER"},
+		{`running \d+ s`, "running SPAN"},
+		{`\d+ s ago`, "SPAN ago"},
+		{`\buser \d+\b`, "user NUMBER"},
 		{`SPAN +`, "SPAN "},
+		{`RENEWS +`, "RENEWS "},
 		{`ADDRESS +`, "ADDRESS "},
 		{`EXPIRES +`, "EXPIRES "},
 	} {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/awsauth-go/awsauth"
+	"github.com/awsauth-go/awsauth/internal/diskcache"
 	"github.com/awsauth-go/awsauth/internal/printable"
-	"github.com/awsauth-go/awsauth/named"
 	"github.com/awsauth-go/awsauth/serve/credfile"
 )
 
@@ -62,48 +63,62 @@ type updating struct {
 }
 
 func updateProfile(c *cobra.Command, streams IO, where *place, name, profile string, once, noCache bool) error {
-	credential, err := where.credential(c, streams, name)
-	if err != nil {
-		return err
-	}
 	u := &updating{streams: streams, path: streams.Environment.SharedCredentialsFile(), profile: profile}
 	if u.path == "" {
 		return configurationError{error: errors.New("there is no home directory with an .aws/credentials"), hint: "set AWS_SHARED_CREDENTIALS_FILE to the file"}
 	}
-	if u.profile == "" {
-		u.profile = credential.Name()
+	cache, err := u.cache(c, where, name, noCache)
+	if err != nil {
+		return err
 	}
 	if _, err := credfile.Apply(nil, u.change(aws.Credentials{AccessKeyID: "x", SecretAccessKey: "x"})); err != nil {
 		return usageError{fmt.Errorf("--profile: %w", err), "--profile takes letters, digits and hyphens"}
 	}
-	var out output
-	if !noCache {
-		out.held = where.held(c.Context(), streams, credential)
-	}
-	obtain := func(ctx context.Context) (aws.Credentials, error) {
-		got, err := credential.ObtainHeld(ctx, out.held)
-		if err != nil {
-			return aws.Credentials{}, err
-		}
-		return got.Credentials, nil
-	}
 	if once {
-		credentials, err := obtain(c.Context())
+		credentials, err := cache.Provider.Retrieve(c.Context())
 		if err != nil {
 			return err
 		}
 		return u.write(c.Context(), credentials)
 	}
-	return u.keep(c.Context(), credential, obtain)
+	return u.keep(c.Context(), cache)
+}
+
+// cache makes the cache of what is written: from an agent, or from what this command gets itself.
+func (u *updating) cache(c *cobra.Command, where *place, name string, noCache bool) (*awsauth.Cache, error) {
+	given, err := where.askAgent(c, u.streams, name)
+	if err != nil {
+		return nil, err
+	}
+	if given != nil {
+		u.profile = cmp.Or(u.profile, given.Name)
+		return &awsauth.Cache{Provider: given}, nil
+	}
+	credential, err := where.credential(c, u.streams, name)
+	if err != nil {
+		return nil, err
+	}
+	u.profile = cmp.Or(u.profile, credential.Name())
+	var held *diskcache.Cache
+	if !noCache {
+		held = where.held(c.Context(), u.streams, credential)
+	}
+	cache := credential.Cache()
+	cache.Provider = quotaOf{aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+		got, err := credential.ObtainHeld(ctx, held)
+		if err != nil {
+			return aws.Credentials{}, err
+		}
+		return got.Credentials, nil
+	}), credential.Quota()}
+	return cache, nil
 }
 
 // keep writes credentials whenever there are new ones, until it is told to stop. What only a person can mend ends it at once;
 // AWS, which may come back, does not.
-func (u *updating) keep(ctx context.Context, credential *named.Credential, obtain func(context.Context) (aws.Credentials, error)) error {
+func (u *updating) keep(ctx context.Context, cache *awsauth.Cache) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	cache := credential.Cache()
-	cache.Provider = quotaOf{aws.CredentialsProviderFunc(obtain), credential.Quota()}
 	cache.Landed = func(err error) {
 		if code := exitCode(err); err != nil && u.nothingYet() && (code == ExitUsage || code == ExitConfiguration || code == ExitIdentity) {
 			cancel(err)

@@ -31,6 +31,7 @@ func (c *Config) check() (mistakes []Mistake) {
 		}
 		mistakes = append(mistakes, r.own(c)...)
 	}
+	mistakes = append(mistakes, c.checkAgent()...)
 	if len(c.origins) > 0 && len(c.entries) == 0 {
 		mistakes = append(mistakes, c.checkDefaults()...)
 	}

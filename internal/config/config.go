@@ -34,6 +34,7 @@ type document struct {
 	Store       string                `yaml:"store"`
 	Defaults    *Credential           `yaml:"defaults"`
 	Credentials map[string]Credential `yaml:"credentials"`
+	Agent       *Agent                `yaml:"agent"`
 }
 
 // DocumentKey is a key of a file itself.
@@ -44,6 +45,7 @@ var DocumentKeys = []DocumentKey{
 	{"store", "directory of the certificate store"},
 	{"defaults", "values for every credential whose type has the key and that does not give it"},
 	{"credentials", "credentials by name"},
+	{"agent", "what the agent serves, and to whom"},
 }
 
 // Origin is where a value comes from. The zero value is a built-in default.
@@ -83,6 +85,7 @@ type Config struct {
 	Files       []File
 	Store       string // directory of the certificate store; "" when no file names one
 	StoreOrigin Origin
+	Agent       *Agent           // nil when no file has one
 	entries     map[string]entry // by name in lower case
 	defaults    Credential
 	origins     map[string]Origin // of defaults, by key
@@ -232,6 +235,13 @@ func (c *Config) read(f *File) (mistakes []Mistake) {
 	}
 	if d.Store != "" {
 		c.Store, c.StoreOrigin = inDirectory(f.Path, d.Store), Origin{File: f.Path, Position: d.At["store"]}
+	}
+	if d.Agent != nil && d.Agent.At != nil {
+		c.Agent = d.Agent
+		c.Agent.file = f.Path
+		if c.Agent.Socket != "" {
+			c.Agent.Socket = inDirectory(f.Path, c.Agent.Socket)
+		}
 	}
 	private := secret.Private(info.Mode()) && info.Mode().Perm()&0o044 == 0
 	mistakes = append(mistakes, c.readDefaults(f.Path, d.Defaults, private, info.Mode())...)

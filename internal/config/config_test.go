@@ -72,8 +72,8 @@ var malformed = []struct{ name, file, want string }{
 	{"text in place of the file", "backup\n", "1:1: is text, and a mapping belongs here: a line KEY: VALUE for each"},
 	{"two documents", "store: a\n---\nstore: b\n", "1:1: more than one document: a file holds one, without a line ---"},
 	{"an unknown key of the file", "credental: {}\n", "1:1: has an unknown key credental: did you mean credentials?"},
-	{"an unknown key that is near none", "colour: red\n", "1:1: has an unknown key colour: known are store, defaults, credentials"},
-	{"a key that may be a secret", "wJalrXUtnFEMI/K7MDENG: x\n", "1:1: has an unknown key: known are store, defaults, credentials"},
+	{"an unknown key that is near none", "colour: red\n", "1:1: has an unknown key colour: known are store, defaults, credentials, agent"},
+	{"a key that may be a secret", "wJalrXUtnFEMI/K7MDENG: x\n", "1:1: has an unknown key: known are store, defaults, credentials, agent"},
 	{"a key twice", "store: a\nstore: b\n", "2:1: has the key store twice: it stands in line 1 already"},
 	{"a key without a value", "credentials:\n", "1:13: credentials has no value: give one, or leave the key out"},
 	{"an anchor", "store: &a x\n", "1:8: anchors and aliases (& and *) are not used here: write the value out; a value of many can stand in defaults"},
@@ -145,6 +145,13 @@ var malformed = []struct{ name, file, want string }{
 	{"what does not belong in defaults", "defaults:\n  source: x\n" + static, "2:11: defaults.source does not belong in defaults: give it to each credential"},
 	{"a default that cannot be", "defaults:\n  duration: 5m\n" + session, "2:13: defaults.duration is 5m: use whole seconds from 15m to 12h"},
 	{"a default that nobody uses yet", "defaults:\n  duration: 5m\n", "2:13: defaults.duration is 5m: use whole seconds from 15m to 12h"},
+	{"an agent without anybody", static + "agent: {}\n", "6:8: agent.allow is missing: which user or group may have which credential, as backup: {users: [alice]}"},
+	{"an agent's unknown key", static + "agent: {alow: {}}\n", "6:8: agent.allow is missing: which user or group may have which credential, as backup: {users: [alice]}\n6:9: agent has an unknown key alow: did you mean allow?"},
+	{"an agent for a credential that nobody has", static + "agent: {allow: {legcay: {users: [root]}}}\n", "6:25: agent.allow.legcay names no credential: did you mean legacy?"},
+	{"an agent that allows nobody", static + "agent: {allow: {legacy: {}}}\n", "6:25: agent.allow.legacy allows nobody: give users, groups or both"},
+	{"an agent's user with a space", static + "agent: {allow: {legacy: {users: [alice, 'b c']}}}\n", "6:33: agent.allow.legacy.users has an entry (2) that is neither a name nor a number"},
+	{"an agent for the network", static + "agent: {container: '0.0.0.0:9912', allow: {legacy: {users: [root]}}}\n", "6:20: agent.container is not an address of loopback, as 127.0.0.1:9912"},
+	{"an agent without a port", static + "agent: {container: 127.0.0.1, allow: {legacy: {users: [root]}}}\n", "6:20: agent.container is not an address with a port, as 127.0.0.1:9912"},
 	{"several at once, in order", strings.Replace(session, "role/backup", "user/x", 1) + "    duration: 5m\n    colour: red\n  other: {type: x}\n", "" +
 		"4:15: credentials.backup.role_arn is the ARN of something else: use one as arn:aws:iam::123456789012:role/NAME\n" +
 		"8:15: credentials.backup.duration is 5m: use whole seconds from 15m to 12h\n" +

@@ -34,6 +34,7 @@ func Schema() []byte {
 			"defaults": map[string]any{
 				"type": "object", "description": DocumentKeys[1].Doc, "additionalProperties": false, "properties": defaults,
 			},
+			"agent": agentSchema(),
 			"credentials": map[string]any{
 				"type": "object", "description": DocumentKeys[2].Doc,
 				"propertyNames": map[string]any{"pattern": nameForm.String(), "not": map[string]any{"enum": reserved}},

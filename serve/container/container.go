@@ -23,6 +23,8 @@ type Handler struct {
 	Grants []Grant
 	// Failed is told why there are no credentials for a request that is granted; nil for nobody.
 	Failed func(Grant, error)
+	// Denied is told of a request without a token that is good here; nil for nobody.
+	Denied func()
 }
 
 // Grant is a token and what it is good for.
@@ -59,6 +61,9 @@ type document struct {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	grant, ok := h.grant(r.Header.Get("Authorization"))
 	if !ok {
+		if h.Denied != nil {
+			h.Denied()
+		}
 		fail(w, http.StatusForbidden, "AccessDenied", "Authorization is not the token of any credentials here")
 		return
 	}

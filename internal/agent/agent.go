@@ -1,0 +1,307 @@
+// Package agent keeps the credentials of a host fresh, and gives each to those who may have it: over a socket of the file system,
+// where the kernel says who asks, and over the container-credentials endpoint, where a token does.
+//
+//	a, err := agent.New(agent.Options{…})
+//	err = a.Run(ctx)
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/awsauth-go/awsauth"
+	"github.com/awsauth-go/awsauth/internal/config"
+	"github.com/awsauth-go/awsauth/internal/guard"
+	"github.com/awsauth-go/awsauth/named"
+)
+
+// Options are what an agent needs.
+type Options struct {
+	// Load reads the configuration, at the start and at every reload.
+	Load func() (*config.Config, error)
+	// Build makes the pipeline of a configured credential.
+	Build func(c *config.Config, name string) (*named.Credential, error)
+	// Socket is where it listens when the configuration does not say.
+	Socket string
+	Log    *slog.Logger
+	// Inherited are listeners that the service manager has opened, by their network: "unix" and "tcp". They take the place of those
+	// that would be opened.
+	Inherited map[string]net.Listener
+	// Ready is called when all doors are open; nil for nobody.
+	Ready func()
+}
+
+// Agent serves credentials.
+type Agent struct {
+	options Options
+	started time.Time
+	now     atomic.Pointer[generation]
+	refused atomic.Int64
+	tokens  *tokens
+	reload  sync.Mutex
+}
+
+// generation is what one reading of the configuration has come to.
+type generation struct {
+	config  config.Agent
+	served  map[string]*served // by name in lower case
+	names   []string
+	stop    context.CancelFunc
+	stopped chan struct{}
+}
+
+// served is one credential.
+type served struct {
+	name       string
+	request    []byte // what tells it from what it was
+	credential *named.Credential
+	cache      *awsauth.Cache
+	rule       rule
+	count      *atomic.Int64
+	last       *atomic.Pointer[named.Obtained] // what has been got, and how; nil before
+}
+
+// New checks what is configured.
+func New(o Options) (*Agent, error) {
+	a := &Agent{options: o, started: time.Now()}
+	g, err := a.read()
+	if err != nil {
+		return nil, err
+	}
+	a.now.Store(g)
+	return a, nil
+}
+
+// ErrNothingToServe reports a configuration without an agent's part.
+var ErrNothingToServe = errors.New("the configuration has no agent: it says who may have which credential")
+
+// read makes a generation of the configuration. What has not changed keeps its credentials.
+func (a *Agent) read() (*generation, error) {
+	c, err := a.options.Load()
+	if err != nil {
+		return nil, err
+	}
+	if c.Agent == nil {
+		return nil, ErrNothingToServe
+	}
+	g := &generation{config: *c.Agent, served: map[string]*served{}}
+	if g.config.Socket == "" {
+		g.config.Socket = a.options.Socket
+	}
+	for name, allow := range c.Agent.Allow {
+		s, err := a.serve(c, name, allow)
+		if err != nil {
+			return nil, err
+		}
+		g.served[lower(name)] = s
+		g.names = append(g.names, s.name)
+	}
+	slices.Sort(g.names)
+	return g, nil
+}
+
+func (a *Agent) serve(c *config.Config, name string, allow config.Allow) (*served, error) {
+	credential, err := a.options.Build(c, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	r, err := newRule(allow)
+	if err != nil {
+		return nil, fmt.Errorf("agent.allow.%s: %w", name, err)
+	}
+	s := &served{
+		name: credential.Name(), request: credential.Request(), credential: credential, rule: r,
+		count: new(atomic.Int64), last: new(atomic.Pointer[named.Obtained]),
+	}
+	if g := a.now.Load(); g != nil {
+		if before := g.served[lower(name)]; before != nil && string(before.request) == string(s.request) {
+			s.credential, s.cache, s.count, s.last = before.credential, before.cache, before.count, before.last
+			s.cache.Retry() // what has failed may be mended
+			return s, nil
+		}
+	}
+	s.cache = credential.Cache()
+	s.cache.Provider = s
+	s.cache.Landed = func(err error) { a.landed(s, err) }
+	return s, nil
+}
+
+// Retrieve has the pipeline run.
+func (s *served) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	got, err := s.credential.Obtain(ctx)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	s.last.Store(got)
+	return got.Credentials, nil
+}
+
+// Quota is the credential's.
+func (s *served) Quota() string { return s.credential.Quota() }
+
+// how says who the credentials are and how they were got, as far as it is known.
+func (s *served) how() named.Obtained {
+	if got := s.last.Load(); got != nil {
+		return *got
+	}
+	return named.Obtained{}
+}
+
+func (a *Agent) landed(s *served, err error) {
+	status := s.cache.Status()
+	if err != nil {
+		a.options.Log.Warn("no new credentials", "name", s.name, "error", err.Error(), "failures", status.Failures, "next", status.Next.UTC().Format(time.RFC3339))
+		return
+	}
+	a.options.Log.Info("new credentials", "name", s.name, "key", lastFour(status.AccessKeyID), "expires", stamp(status.Expires))
+}
+
+// lastFour is as much of an access key ID as a log has.
+func lastFour(key string) string { return "…" + key[max(len(key)-4, 0):] }
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// Run serves until ctx ends, and then answers what is under way. It begins when AWS is away, too.
+func (a *Agent) Run(ctx context.Context) (err error) {
+	g := a.now.Load()
+	socket := a.options.Inherited["unix"]
+	if socket == nil {
+		var unlock func() error
+		if socket, unlock, err = listenSocket(ctx, g.config.Socket); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, unlock()) }()
+	}
+	doors := []door{{socket, a.socketHandler()}}
+	if l := a.options.Inherited["tcp"]; l != nil || g.config.Container != "" {
+		if l == nil {
+			if l, err = new(net.ListenConfig).Listen(ctx, "tcp", g.config.Container); err != nil {
+				return errors.Join(fmt.Errorf("agent.container: %w", err), socket.Close())
+			}
+		}
+		doors = append(doors, door{l, a.containerHandler(l)})
+		if a.tokens, err = newTokens(g.config.Socket, a.options.Log); err != nil {
+			return errors.Join(err, socket.Close(), l.Close())
+		}
+	}
+	a.keep(ctx, g)
+	if a.tokens != nil {
+		if err := a.tokens.write(g); err != nil {
+			return errors.Join(err, closeAll(doors))
+		}
+		go a.tokens.rotate(ctx, func() *generation { return a.now.Load() })
+		defer func() { err = errors.Join(err, a.tokens.remove()) }()
+	}
+	err = a.serveDoors(ctx, doors)
+	last := a.now.Load()
+	last.stop()
+	<-last.stopped
+	return err
+}
+
+// door is a listener and what is behind it.
+type door struct {
+	net.Listener
+	handler http.Handler
+}
+
+func closeAll(doors []door) (err error) {
+	for _, d := range doors {
+		err = errors.Join(err, d.Close())
+	}
+	return err
+}
+
+// drain is how long requests that are under way may take when the agent is told to stop.
+const drain = 5 * time.Second
+
+func (a *Agent) serveDoors(ctx context.Context, doors []door) error {
+	failed := make(chan error, len(doors))
+	var servers []*http.Server
+	for _, d := range doors {
+		s := guard.Server(d.handler)
+		s.ConnContext = withPeer
+		s.ErrorLog = slog.NewLogLogger(a.options.Log.Handler(), slog.LevelDebug)
+		servers = append(servers, s)
+		go func() { failed <- s.Serve(d.Listener) }()
+		a.options.Log.Info("serving", "door", d.Addr().Network(), "address", d.Addr().String())
+	}
+	if a.options.Ready != nil {
+		a.options.Ready()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	for _, s := range servers {
+		err = errors.Join(err, s.Shutdown(stopping))
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// keep keeps a generation fresh from now on, and no longer the one before.
+func (a *Agent) keep(ctx context.Context, g *generation) {
+	fresh, stop := context.WithCancel(context.WithoutCancel(ctx))
+	g.stop, g.stopped = stop, make(chan struct{})
+	var caches []*awsauth.Cache
+	for _, s := range g.served {
+		caches = append(caches, s.cache)
+	}
+	go func() {
+		defer close(g.stopped)
+		awsauth.KeepFresh(fresh, caches...)
+	}()
+	if before := a.now.Swap(g); before != g && before.stop != nil {
+		before.stop()
+		<-before.stopped
+	}
+}
+
+// Reload reads the configuration anew, and goes by it if there is no mistake in it. Where it listens stays as it is.
+func (a *Agent) Reload(ctx context.Context) error {
+	a.reload.Lock()
+	defer a.reload.Unlock()
+	g, err := a.read()
+	if err != nil {
+		a.options.Log.Error("the configuration has mistakes, and the one before stays in force", "error", err.Error())
+		return err
+	}
+	before := a.now.Load()
+	for _, changed := range []struct{ key, was, is string }{
+		{"agent.socket", before.config.Socket, g.config.Socket}, {"agent.container", before.config.Container, g.config.Container},
+	} {
+		if changed.was != changed.is {
+			a.options.Log.Warn("a restart is needed for it to count", "key", changed.key)
+		}
+	}
+	g.config.Socket, g.config.Container = before.config.Socket, before.config.Container
+	a.keep(ctx, g)
+	if a.tokens != nil {
+		if err := a.tokens.write(g); err != nil {
+			return err
+		}
+	}
+	a.options.Log.Info("the configuration is read anew", "credentials", len(g.names))
+	return nil
+}

@@ -1,0 +1,569 @@
+package agent_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/awsauth-go/awsauth/awsauthtest"
+	"github.com/awsauth-go/awsauth/internal/agent"
+	"github.com/awsauth-go/awsauth/internal/config"
+	"github.com/awsauth-go/awsauth/internal/guard"
+	"github.com/awsauth-go/awsauth/named"
+)
+
+// host is an agent with its configuration, on a local AWS.
+type host struct {
+	*testing.T
+	local  *awsauthtest.Local
+	agent  *agent.Agent
+	dir    string
+	socket string
+	log    *lines
+	stop   func() error
+}
+
+// lines is a log that can be read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// configure writes the configuration: the credentials one to four and away, and an agent's part.
+func (h *host) configure(part string) {
+	h.Helper()
+	var b strings.Builder
+	b.WriteString("credentials:\n")
+	for _, name := range []string{"one", "two", "three", "four", "away"} {
+		endpoint := h.local.Endpoint
+		if name == "away" {
+			endpoint = "http://127.0.0.1:1"
+		}
+		fmt.Fprintf(&b, "  %s: {type: session, endpoint_url: %q, role_arn: %q, profile_arn: %q, trust_anchor_arn: %q, certificate: %q, session_name: %q}\n",
+			name, endpoint, h.local.RoleARN, h.local.ProfileARN, h.local.TrustAnchorARN, "file:"+h.dir+"/certificate.pem?key="+h.dir+"/key.pem", "s-"+name)
+	}
+	if err := os.WriteFile(filepath.Join(h.dir, "config.yaml"), []byte(b.String()+part), 0o600); err != nil {
+		h.Fatal(err)
+	}
+}
+
+func newHost(t *testing.T, part string) *host {
+	t.Helper()
+	if !agent.KnowsPeers {
+		t.Skip("left out: this system does not say who asks on a socket")
+	}
+	dir, err := os.MkdirTemp("", "awsauth-") // short: the names of sockets are
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(dir, 0o755); err != nil { // other users ask, too
+		t.Fatal(err)
+	}
+	h := &host{T: t, local: awsauthtest.Start(t), dir: dir, socket: filepath.Join(dir, "run", "agent.sock"), log: new(lines)}
+	h.local.Client("client").WriteFiles(dir)
+	h.configure(part)
+	environment := config.Environment{Lookup: func(string) (string, bool) { return "", false }}
+	ready := make(chan struct{})
+	h.agent, err = agent.New(agent.Options{
+		Load: func() (*config.Config, error) {
+			return config.Load([]config.File{{Path: filepath.Join(dir, "config.yaml"), Named: true}})
+		},
+		Build: func(c *config.Config, name string) (*named.Credential, error) {
+			r, err := c.Resolve(name, nil)
+			if err != nil {
+				return nil, err
+			}
+			return named.Build(r, named.Surroundings{Environment: environment, Store: &named.Store{}})
+		},
+		Socket: h.socket, Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Ready: func() { close(ready) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- h.agent.Run(ctx) }()
+	h.stop = sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	})
+	t.Cleanup(func() {
+		if err := h.stop(); err != nil {
+			t.Errorf("the agent ended with %v", err)
+		}
+	})
+	select {
+	case <-ready:
+	case err := <-ended:
+		ended <- nil
+		t.Fatalf("the agent ended with %v", err)
+	}
+	return h
+}
+
+// settled waits until AWS has answered for all credentials.
+func (h *host) settled() {
+	h.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		open := 0
+		for _, c := range h.agent.Status().Credentials {
+			if c.AccessKeyID == "" && c.Error == "" {
+				open++
+			}
+		}
+		if open == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			h.Fatalf("%+v", h.agent.Status())
+		}
+	}
+}
+
+func (h *host) client() agent.Client { return agent.Client{Socket: h.socket} }
+
+func allowMe(names ...string) string {
+	text := "agent:\n  allow:\n"
+	for _, name := range names {
+		text += fmt.Sprintf("    %s: {users: [%d]}\n", name, os.Getuid())
+	}
+	return text
+}
+
+func TestWhoeverIsAllowedGetsWhatIsHeld(t *testing.T) {
+	h := newHost(t, allowMe("one", "two"))
+	h.settled()
+	before := h.local.CreateSessions()
+	var keys []string
+	for _, name := range []string{"one", "ONE", "two"} {
+		a, err := h.client().Credentials(t.Context(), name)
+		if err != nil || !strings.HasSuffix(a.ARN, "/s-"+a.Name) || time.Until(a.Expiration) < 50*time.Minute || len(a.Steps) != 2 || a.Emulator != h.local.Endpoint {
+			t.Errorf("%s: got %+v, %v", name, a.ARN, err)
+		}
+		keys = append(keys, a.AccessKeyID)
+	}
+	if keys[0] != keys[1] || keys[0] == keys[2] || h.local.CreateSessions() != before {
+		t.Errorf("got keys %q with %d calls", keys, h.local.CreateSessions()-before)
+	}
+	for name, want := range map[string]error{"three": agent.ErrNotServed, "nobody": agent.ErrNotServed, "../status": agent.ErrNotServed} {
+		if _, err := h.client().Credentials(t.Context(), name); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", name, err, want)
+		}
+	}
+}
+
+// The environment by which this test's program is one that asks once.
+const askVariable = "AWSAUTH_AGENT_TEST"
+
+func TestMain(m *testing.M) {
+	order, ok := os.LookupEnv(askVariable)
+	if !ok {
+		os.Exit(m.Run())
+	}
+	socket, names, _ := strings.Cut(order, " ")
+	for _, name := range strings.Fields(names) {
+		_, err := agent.Client{Socket: socket}.Credentials(context.Background(), name)
+		refused := new(agent.RefusalError)
+		switch {
+		case err == nil:
+			fmt.Println(name, "given")
+		case errors.As(err, &refused):
+			fmt.Println(name, refused.Code)
+		default:
+			fmt.Println(name, err)
+		}
+	}
+}
+
+// askAs asks for credentials as another user. The kernel says who asks, and so does it here.
+func (h *host) askAs(attributes *syscall.SysProcAttr, names ...string) map[string]string {
+	h.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		h.Fatal(err)
+	}
+	program := filepath.Join(h.dir, "ask") // where anybody may run it
+	if _, err := os.Stat(program); errors.Is(err, fs.ErrNotExist) {
+		copied, err := os.ReadFile(self)
+		if err != nil {
+			h.Fatal(err)
+		}
+		if err := os.WriteFile(program, copied, 0o755); err != nil {
+			h.Fatal(err)
+		}
+	}
+	c := exec.CommandContext(h.Context(), program)
+	c.Env, c.SysProcAttr, c.Dir = []string{askVariable + "=" + h.socket + " " + strings.Join(names, " "), "GORACE=atexit_sleep_ms=0"}, attributes, "/"
+	out, err := c.CombinedOutput()
+	if err != nil {
+		h.Fatalf("%v: %s", err, out)
+	}
+	answers := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		name, answer, _ := strings.Cut(strings.TrimSpace(line), " ")
+		answers[name] = answer
+	}
+	return answers
+}
+
+// A1: ten peers ask for four credentials each. Who may have what is written down here, and not computed.
+func TestEveryPeerGetsWhatItMayHaveAndNothingElse(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("left out: only root can become other users")
+	}
+	h := newHost(t, `agent:
+  allow:
+    one: {users: ["5001"]}
+    two: {groups: ["6001"]}
+    three: {users: ["5002", "5003"], groups: ["6002"]}
+    four: {users: [root]}
+`)
+	h.settled()
+	type peer struct {
+		uid, gid uint32
+		groups   []uint32
+		may      string
+	}
+	rows := 0
+	for _, p := range []peer{
+		{5001, 7000, nil, "one"},
+		{5001, 6001, nil, "one two"},
+		{5001, 7000, []uint32{6001, 6002}, "one two three"},
+		{5002, 7000, nil, "three"},
+		{5003, 6002, nil, "three"},
+		{5004, 7000, nil, ""},
+		{5004, 6001, nil, "two"},
+		{5004, 7000, []uint32{7001, 7002, 6002}, "three"},
+		{6001, 5001, nil, ""}, // numbers of users are none of groups
+		{0, 0, nil, "four"},
+	} {
+		got := h.askAs(&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: p.uid, Gid: p.gid, Groups: p.groups}}, "one", "two", "three", "four")
+		for _, name := range []string{"one", "two", "three", "four"} {
+			rows++
+			want := "NotAllowed"
+			for _, may := range strings.Fields(p.may) {
+				if may == name {
+					want = "given"
+				}
+			}
+			if got[name] != want {
+				t.Errorf("user %d, group %d and %v: %s: got %q, want %q", p.uid, p.gid, p.groups, name, got[name], want)
+			}
+		}
+	}
+	t.Logf("%d combinations", rows)
+	if rows != 40 {
+		t.Error("there should be 40")
+	}
+	if said := h.log.String(); strings.Count(said, "msg=granted") != 11 || strings.Count(said, "msg=refused") != 29 {
+		t.Errorf("got %d grants and %d refusals in the log, want 11 and 29", strings.Count(said, "msg=granted"), strings.Count(said, "msg=refused"))
+	}
+}
+
+// A process of another PID or user namespace is nobody.
+func TestAPeerThatTheKernelCannotNameIsRefused(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("left out: it takes root")
+	}
+	h := newHost(t, "agent: {allow: {one: {users: [\"65534\", \"0\"]}}}\n")
+	h.settled()
+	got := h.askAs(&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}, "one")
+	if got["one"] != "UnknownPeer" {
+		t.Errorf("the overflow user: got %q, want UnknownPeer", got["one"])
+	}
+}
+
+func TestRefusalsOfAgent(t *testing.T) {
+	h := newHost(t, "agent: {allow: {one: {users: [\"5001\"]}, away: {users: [\""+fmt.Sprint(os.Getuid())+"\"]}}}\n")
+	h.settled()
+	_, err := h.client().Credentials(t.Context(), "one")
+	refused := new(agent.RefusalError)
+	if !errors.As(err, &refused) || refused.Unavailable() || !strings.Contains(err.Error(), "may not have one: agent.allow.one names neither the user nor a group of theirs") {
+		t.Errorf("got %v", err)
+	}
+	// AWS is away: the agent runs, says why, and never answers late.
+	start := time.Now()
+	_, err = h.client().Credentials(t.Context(), "away")
+	if !errors.As(err, &refused) || !refused.Unavailable() || !strings.Contains(err.Error(), "connection refused") || time.Since(start) > 3*time.Second {
+		t.Errorf("got %v after %s", err, time.Since(start))
+	}
+	if _, err := (agent.Client{Socket: filepath.Join(h.dir, "nothing.sock")}).Credentials(t.Context(), "one"); !errors.Is(err, agent.ErrNoAgent) {
+		t.Errorf("no socket: got %v", err)
+	}
+	if err := h.stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := h.client().Credentials(t.Context(), "one"); !errors.Is(err, agent.ErrNoAgent) {
+		t.Errorf("after it has ended: got %v", err)
+	}
+	left, err := filepath.Glob(filepath.Join(h.dir, "run", "*"))
+	if err != nil || len(left) != 1 || filepath.Base(left[0]) != "agent.sock.lock" {
+		t.Errorf("left: %q, %v", left, err)
+	}
+}
+
+// A configuration with mistakes changes nothing; a good one counts at once, and what has not changed is not asked for anew.
+func TestReload(t *testing.T) {
+	h := newHost(t, allowMe("one", "two"))
+	h.settled()
+	first, err := h.client().Credentials(t.Context(), "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := h.local.CreateSessions()
+	for name, part := range map[string]string{
+		"a mistake":              "agent: {alow: {}}\n",
+		"nobody is allowed":      "agent: {allow: {}}\n",
+		"no agent":               "",
+		"an unknown credential":  "agent: {allow: {nothing: {users: [root]}}}\n",
+		"an unknown user":        "agent: {allow: {one: {users: [no-such-user]}}}\n",
+		"no group of this name":  "agent: {allow: {one: {groups: [no-such-group]}}}\n",
+		"another host's address": "agent: {container: \"192.0.2.1:9912\", allow: {one: {users: [root]}}}\n",
+	} {
+		h.configure(part)
+		if err := h.agent.Reload(t.Context()); err == nil {
+			t.Errorf("%s: it is taken", name)
+		}
+		if again, err := h.client().Credentials(t.Context(), "one"); err != nil || again.AccessKeyID != first.AccessKeyID {
+			t.Errorf("%s: got %v afterwards", name, err)
+		}
+	}
+	h.configure(allowMe("one", "three"))
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.settled()
+	if again, err := h.client().Credentials(t.Context(), "one"); err != nil || again.AccessKeyID != first.AccessKeyID {
+		t.Errorf("what has not changed: got %v and another key", err)
+	}
+	if _, err := h.client().Credentials(t.Context(), "two"); !errors.Is(err, agent.ErrNotServed) {
+		t.Errorf("what has gone: got %v", err)
+	}
+	if _, err := h.client().Credentials(t.Context(), "three"); err != nil {
+		t.Errorf("what is new: got %v", err)
+	}
+	if more := h.local.CreateSessions() - calls; more != 1 {
+		t.Errorf("got %d calls, want one for what is new", more)
+	}
+}
+
+func TestOneAgentAtASocket(t *testing.T) {
+	h := newHost(t, allowMe("one"))
+	second, err := agent.New(agent.Options{
+		Load: func() (*config.Config, error) {
+			return config.Load([]config.File{{Path: filepath.Join(h.dir, "config.yaml"), Named: true}})
+		},
+		Build: func(c *config.Config, name string) (*named.Credential, error) {
+			r, err := c.Resolve(name, nil)
+			if err != nil {
+				return nil, err
+			}
+			return named.Build(r, named.Surroundings{Environment: config.Environment{Lookup: func(string) (string, bool) { return "", false }}, Store: &named.Store{}})
+		},
+		Socket: h.socket, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Run(t.Context()); !errors.Is(err, agent.ErrRuns) {
+		t.Errorf("got %v, want %v", err, agent.ErrRuns)
+	}
+	h.settled()
+	if _, err := h.client().Credentials(t.Context(), "one"); err != nil {
+		t.Errorf("the first one: got %v", err)
+	}
+}
+
+// freePort is an address that is free for now.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestTheContainerDoorAsksForATokenFromItsFile(t *testing.T) {
+	address := freePort(t)
+	uid := os.Getuid()
+	h := newHost(t, fmt.Sprintf("agent:\n  container: %q\n  allow:\n    one: {users: [%d]}\n    two: {users: [%d], groups: [%d]}\n", address, uid, uid, os.Getgid()))
+	h.settled()
+	token := func(path string) string {
+		t.Helper()
+		file := filepath.Join(h.dir, "run", "tokens", path)
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode&0o037 != 0 {
+			t.Errorf("%s has mode %04o", path, mode)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil || len(text) != 52 {
+			t.Fatalf("%s: got %d bytes, %v", path, len(text), err)
+		}
+		return string(text)
+	}
+	ask := func(token string, header ...string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodGet, "http://"+address+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", token)
+		if len(header) > 0 {
+			r.Header.Set(header[0], header[1])
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var document struct{ AccessKeyID string }
+		if err := json.Unmarshal(body, &document); err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, document.AccessKeyID
+	}
+	held := map[string]string{}
+	for _, c := range h.agent.Status().Credentials {
+		held[c.Name] = c.AccessKeyID
+	}
+	mine := fmt.Sprintf("user-%d/", uid)
+	for path, name := range map[string]string{mine + "one": "one", mine + "two": "two", fmt.Sprintf("group-%d/two", os.Getgid()): "two"} {
+		if status, key := ask(token(path)); status != http.StatusOK || key != held[name] {
+			t.Errorf("%s: got %d and %s, want %s", path, status, key, held[name])
+		}
+	}
+	for name, header := range map[string][]string{"no token": {}, "a browser": {"Origin", "null"}, "a proxy": {"X-Forwarded-For", "127.0.0.1"}} {
+		value := token(mine + "one")
+		if len(header) == 0 {
+			value = "another"
+		}
+		if status, key := ask(value, header...); status != http.StatusForbidden || key != "" {
+			t.Errorf("%s: got %d and %q", name, status, key)
+		}
+	}
+	gone := token(mine + "one")
+	h.configure(strings.Replace(allowMe("two"), "agent:\n", fmt.Sprintf("agent:\n  container: %q\n", address), 1))
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if status, key := ask(gone); status != http.StatusForbidden || key != "" {
+		t.Errorf("a token of what is no longer allowed: got %d and %q", status, key)
+	}
+	if _, err := os.Stat(filepath.Join(h.dir, "run", "tokens", mine+"one")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("its file: got %v", err)
+	}
+	if said := h.log.String(); strings.Contains(said, gone) {
+		t.Error("a token is in the log")
+	}
+}
+
+// Every route of every door is behind the one chain.
+func TestEveryRouteIsGuarded(t *testing.T) {
+	address := freePort(t)
+	h := newHost(t, strings.Replace(allowMe("one"), "agent:\n", fmt.Sprintf("agent:\n  container: %q\n", address), 1))
+	h.settled()
+	bySocket := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", h.socket)
+	}}}
+	rows := 0
+	for door, client := range map[string]*http.Client{"http://" + agent.Host: bySocket, "http://" + address: http.DefaultClient} {
+		for _, path := range []string{"/credentials/one", "/status", "/", "/credentials", "/nothing", "/latest/meta-data/"} {
+			for _, bad := range []func(*http.Request){
+				func(r *http.Request) { r.Header.Set("Origin", "http://evil.test") },
+				func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-origin") },
+				func(r *http.Request) { r.Header.Set("X-Forwarded-For", "127.0.0.1") },
+				func(r *http.Request) { r.Host = "evil.test" },
+				func(r *http.Request) { r.Method = http.MethodPost },
+			} {
+				rows++
+				r, err := http.NewRequest(http.MethodGet, door+path, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				bad(r)
+				response, err := client.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var why guard.Refusal
+				if err := json.NewDecoder(response.Body).Decode(&why); err != nil || response.StatusCode < 400 || why.Code == "" {
+					t.Errorf("%s%s: got %d, %+v, %v", door, path, response.StatusCode, why, err)
+				}
+				if err := response.Body.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+	if got := h.agent.Status().Refusals; got != int64(rows) {
+		t.Errorf("got %d refusals, want %d", got, rows)
+	}
+}
+
+func TestStatusIsForTheAgentsUserAlone(t *testing.T) {
+	h := newHost(t, allowMe("one", "away"))
+	h.settled()
+	s, err := h.client().Status(t.Context())
+	if err != nil || len(s.Credentials) != 2 || s.PID != os.Getpid() {
+		t.Fatalf("got %+v, %v", s, err)
+	}
+	away, one := s.Credentials[0], s.Credentials[1]
+	if away.Name != "away" || away.Error == "" || away.Failures == 0 || away.AccessKeyID != "" {
+		t.Errorf("got %+v", away)
+	}
+	if one.Name != "one" || !strings.HasPrefix(one.AccessKeyID, "ASIAEMU") || one.Error != "" || time.Until(one.Next) < 20*time.Minute || one.Calls != 1 {
+		t.Errorf("got %+v", one)
+	}
+	text, err := json.Marshal(s)
+	if err != nil || strings.Contains(strings.ToLower(string(text)), "secret") {
+		t.Errorf("it says %s", text)
+	}
+	if os.Getuid() != 0 {
+		return
+	}
+	r := h.askAs(&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 5001, Gid: 5001}}, "../status")
+	if r["../status"] == "given" {
+		t.Error("another user has got the status")
+	}
+}

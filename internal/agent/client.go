@@ -1,0 +1,122 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Client asks an agent.
+type Client struct{ Socket string }
+
+// ErrNoAgent reports that no agent runs there.
+var ErrNoAgent = errors.New("no agent runs there")
+
+// ErrNotServed reports a name that the agent does not serve.
+var ErrNotServed = errors.New("the agent serves no credential of this name")
+
+// RefusalError is a refusal of the agent's: it is final.
+type RefusalError struct {
+	Status  int
+	Code    string
+	Message string
+}
+
+func (e *RefusalError) Error() string { return "the agent: " + e.Message }
+
+// Unavailable reports that the agent would, and has nothing at the moment.
+func (e *RefusalError) Unavailable() bool { return e.Status == http.StatusServiceUnavailable }
+
+// Hint answers what to do.
+func (e *RefusalError) Hint() string {
+	if e.Unavailable() {
+		return "awsauth agent status says when it asks again"
+	}
+	return "whoever runs the agent allows it in agent.allow of its configuration"
+}
+
+const (
+	maxAnswer = 1 << 20
+	timeout   = 5 * time.Second
+)
+
+// Credentials asks for credentials: ErrNoAgent, ErrNotServed or *RefusalError.
+func (c Client) Credentials(ctx context.Context, name string) (a Answer, err error) {
+	return a, c.get(ctx, "/credentials/"+url.PathEscape(name), &a)
+}
+
+// Status asks how the agent is.
+func (c Client) Status(ctx context.Context) (s Status, err error) {
+	return s, c.get(ctx, "/status", &s)
+}
+
+func (c Client) get(ctx context.Context, path string, into any) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	transport := &http.Transport{DialContext: c.dial, DisableKeepAlives: true, DisableCompression: true}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+Host+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := (&http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(r)
+	if err != nil {
+		if failed := new(url.Error); errors.As(err, &failed) {
+			err = failed.Err
+		}
+		return err
+	}
+	defer func() { err = errors.Join(err, response.Body.Close()) }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	switch response.StatusCode {
+	case http.StatusOK:
+		return json.Unmarshal(body, into)
+	case http.StatusNotFound:
+		return ErrNotServed
+	}
+	refusal := &RefusalError{Status: response.StatusCode}
+	if err := json.Unmarshal(body, refusal); err != nil || refusal.Message == "" {
+		return fmt.Errorf("the agent at %s has given an answer that is none (status %d)", c.Socket, response.StatusCode)
+	}
+	return refusal
+}
+
+// dial connects to the socket of an agent that belongs to this user or to the superuser: another's could give anything.
+func (c Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	info, err := os.Lstat(c.Socket)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode()&fs.ModeSocket == 0 {
+		return nil, ErrNoAgent
+	}
+	if err != nil {
+		return nil, err
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", c.Socket)
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoAgent
+	}
+	if err != nil {
+		return nil, err
+	}
+	owner, err := peerOf(conn.(*net.UnixConn))
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return nil, errors.Join(err, conn.Close())
+	}
+	if KnowsPeers && owner.UID != 0 && int(owner.UID) != os.Geteuid() {
+		return nil, errors.Join(fmt.Errorf("%s belongs to an agent of user %d, who could give anything", c.Socket, owner.UID), conn.Close())
+	}
+	return conn, nil
+}
+
+func lower(name string) string { return strings.ToLower(name) }

@@ -1,0 +1,84 @@
+package agent
+
+import (
+	"errors"
+	"os/user"
+	"slices"
+	"strconv"
+
+	"github.com/awsauth-go/awsauth/internal/config"
+)
+
+// Peer is who is at the other end of a socket, as the kernel says.
+type Peer struct {
+	UID    uint32
+	GID    uint32
+	Groups []uint32 // the supplementary ones; nil where the kernel does not say
+	PID    int32
+}
+
+// errNobody reports a peer that the kernel cannot name: one of another PID or user namespace.
+var errNobody = errors.New("the kernel does not say who is asking: a process of another namespace")
+
+// overflowID is what the kernel gives for a user or group that has no number here (user_namespaces(7)).
+const overflowID = 65534
+
+func (p Peer) check() error {
+	if p.PID <= 0 || p.UID == overflowID {
+		return errNobody
+	}
+	return nil
+}
+
+// rule is who may have one credential.
+type rule struct{ users, groups []uint32 }
+
+// newRule looks up names. One that nobody has allows nobody, and is an error.
+func newRule(a config.Allow) (r rule, err error) {
+	for _, name := range a.Users {
+		id, lookUpErr := lookUp(name, func(name string) (string, error) {
+			u, err := user.Lookup(name)
+			if err != nil {
+				return "", err
+			}
+			return u.Uid, nil
+		})
+		r.users, err = append(r.users, id), errors.Join(err, lookUpErr)
+	}
+	for _, name := range a.Groups {
+		id, lookUpErr := lookUp(name, func(name string) (string, error) {
+			g, err := user.LookupGroup(name)
+			if err != nil {
+				return "", err
+			}
+			return g.Gid, nil
+		})
+		r.groups, err = append(r.groups, id), errors.Join(err, lookUpErr)
+	}
+	return r, err
+}
+
+// lookUp answers the number of a user or group that is given by name or number.
+func lookUp(name string, number func(string) (string, error)) (uint32, error) {
+	text := name
+	if _, err := strconv.ParseUint(name, 10, 32); err != nil {
+		if text, err = number(name); err != nil {
+			return 0, err
+		}
+	}
+	id, err := strconv.ParseUint(text, 10, 32)
+	return uint32(id), err
+}
+
+// allows reports whether a peer may, and by what.
+func (r rule) allows(p Peer) (by string, ok bool) {
+	if slices.Contains(r.users, p.UID) {
+		return "user " + strconv.Itoa(int(p.UID)), true
+	}
+	for _, group := range append([]uint32{p.GID}, p.Groups...) {
+		if slices.Contains(r.groups, group) {
+			return "group " + strconv.Itoa(int(group)), true
+		}
+	}
+	return "", false
+}

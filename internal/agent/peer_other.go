@@ -1,0 +1,13 @@
+//go:build !linux
+
+package agent
+
+import (
+	"errors"
+	"net"
+)
+
+// KnowsPeers reports whether the kernel names the peer of a socket here.
+const KnowsPeers = false
+
+func peerOf(*net.UnixConn) (Peer, error) { return Peer{}, errors.ErrUnsupported }

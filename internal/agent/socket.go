@@ -1,0 +1,188 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/awsauth-go/awsauth/internal/guard"
+	"github.com/awsauth-go/awsauth/named"
+)
+
+// ErrRuns reports another agent at the same socket.
+var ErrRuns = errors.New("another agent listens there")
+
+// listenSocket opens the socket. Everybody may connect: the kernel says who does. The lock beside it belongs to one agent at a
+// time, so that what an earlier one has left can be removed.
+func listenSocket(ctx context.Context, path string) (l net.Listener, unlock func() error, err error) {
+	if err := makePublic(filepath.Dir(path)); err != nil {
+		return nil, nil, err
+	}
+	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
+	mine, err := lock.TryLock()
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case !mine:
+		return nil, nil, fmt.Errorf("%s: %w", path, ErrRuns)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, errors.Join(err, lock.Unlock())
+	}
+	l, err = new(net.ListenConfig).Listen(ctx, "unix", path)
+	if err == nil {
+		err = os.Chmod(path, 0o666)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, lock.Unlock())
+	}
+	return l, lock.Unlock, nil
+}
+
+// makePublic makes a directory that everybody may look for a socket or a file in, whatever the umask is. One that is there stays as
+// it is.
+func makePublic(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	return errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, 0o755))
+}
+
+type peerKey struct{}
+
+// asked is who asks, or why that is not known.
+type asked struct {
+	peer Peer
+	err  error
+}
+
+// withPeer keeps with each connection who is at its other end.
+func withPeer(ctx context.Context, c net.Conn) context.Context {
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		return ctx
+	}
+	p, err := peerOf(u)
+	if err == nil {
+		err = p.check()
+	}
+	return context.WithValue(ctx, peerKey{}, asked{p, err})
+}
+
+// Host is the Host of requests over the socket.
+const Host = "awsauth-agent"
+
+// patience is how long a request waits for credentials that are not there yet.
+const patience = 800 * time.Millisecond
+
+// Answer is what the socket gives for a credential.
+type Answer struct {
+	Name            string       `json:"name"`
+	Type            string       `json:"type"`
+	AccessKeyID     string       `json:"access_key_id"`
+	SecretAccessKey string       `json:"secret_access_key"`
+	SessionToken    string       `json:"session_token,omitempty"`
+	Expiration      time.Time    `json:"expiration,omitzero"` // zero for never
+	AccountID       string       `json:"account_id,omitempty"`
+	ARN             string       `json:"arn,omitempty"`
+	Steps           []named.Step `json:"steps,omitempty"`
+	Emulator        string       `json:"emulator,omitempty"`
+}
+
+// socketHandler answers GET /credentials/NAME and GET /status, to those who may.
+func (a *Agent) socketHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /credentials/{name}", a.giveBySocket)
+	mux.HandleFunc("GET /status", a.giveStatus)
+	return a.guarded([]string{Host}, "socket", mux)
+}
+
+// guarded puts the one chain before a door's handler.
+func (a *Agent) guarded(hosts []string, door string, next http.Handler) http.Handler {
+	return guard.Rules{Hosts: hosts, Methods: []string{http.MethodGet}, Refused: func(r *http.Request, why guard.Refusal) {
+		a.audit(r, door, "", "", why.Code)
+	}}.Wrap(next)
+}
+
+// audit writes the one line that each decision gets. by is the rule that allows; why is why not.
+func (a *Agent) audit(r *http.Request, door, name, by, why string) {
+	line := []any{"door", door, "method", r.Method}
+	if name != "" {
+		line = append(line, "name", name)
+	}
+	if who, ok := r.Context().Value(peerKey{}).(asked); ok {
+		line = append(line, "uid", who.peer.UID, "gid", who.peer.GID, "pid", who.peer.PID)
+	} else {
+		line = append(line, "from", r.RemoteAddr)
+	}
+	if why != "" {
+		a.refused.Add(1)
+		a.options.Log.Warn("refused", append(line, "why", why)...)
+		return
+	}
+	a.options.Log.Info("granted", append(line, "by", by)...)
+}
+
+func (a *Agent) giveBySocket(w http.ResponseWriter, r *http.Request) {
+	who, ok := r.Context().Value(peerKey{}).(asked)
+	if !ok {
+		who.err = errNobody
+	}
+	s := a.now.Load().served[lower(r.PathValue("name"))]
+	switch {
+	case who.err != nil:
+		a.audit(r, "socket", "", "", who.err.Error())
+		guard.Write(w, guard.Refusal{Status: http.StatusForbidden, Code: "UnknownPeer", Message: who.err.Error()})
+		return
+	case s == nil:
+		guard.Write(w, guard.Refusal{Status: http.StatusNotFound, Code: "NotServed", Message: "the agent serves no credential of this name"})
+		return
+	}
+	by, ok := s.rule.allows(who.peer)
+	if !ok {
+		a.audit(r, "socket", s.name, "", "not allowed")
+		guard.Write(w, guard.Refusal{
+			Status: http.StatusForbidden, Code: "NotAllowed",
+			Message: fmt.Sprintf("user %d may not have %s: agent.allow.%s names neither the user nor a group of theirs", who.peer.UID, s.name, s.name),
+		})
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	credentials, err := s.cache.Current(ctx)
+	if err != nil {
+		a.audit(r, "socket", s.name, "", "no credentials")
+		w.Header().Set("Retry-After", "1")
+		guard.Write(w, guard.Refusal{Status: http.StatusServiceUnavailable, Code: "CredentialsUnavailable", Message: s.why(err)})
+		return
+	}
+	a.audit(r, "socket", s.name, by, "")
+	s.count.Add(1)
+	how := s.how()
+	answer := Answer{
+		Name: s.name, Type: s.credential.Type(), AccessKeyID: credentials.AccessKeyID, SecretAccessKey: credentials.SecretAccessKey,
+		SessionToken: credentials.SessionToken, AccountID: credentials.AccountID, ARN: how.ARN, Steps: how.Steps, Emulator: how.Emulator,
+	}
+	if credentials.CanExpire {
+		answer.Expiration = credentials.Expires
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer) // whoever asked may have gone
+}
+
+// why says why there are no credentials: what the last failure was, rather than that there was no time to wait for the next.
+func (s *served) why(err error) string {
+	if last := s.cache.Status().Err; last != nil && errors.Is(err, context.DeadlineExceeded) {
+		err = last
+	}
+	return err.Error()
+}

@@ -1,0 +1,256 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/spf13/cobra"
+
+	"github.com/awsauth-go/awsauth/internal/agent"
+	"github.com/awsauth-go/awsauth/internal/config"
+	"github.com/awsauth-go/awsauth/internal/printable"
+	"github.com/awsauth-go/awsauth/named"
+)
+
+func newAgent(streams IO) *cobra.Command {
+	var (
+		where  place
+		socket string
+		asJSON bool
+	)
+	c := &cobra.Command{
+		Use:   "agent [flags]",
+		Short: "Keep credentials fresh for every program on this host",
+		Long: `Keep the credentials of the configuration fresh, and give each to the users and groups that agent.allow names, and to nobody
+else: over a socket, where the kernel says who asks, and when agent.container has an address over the container-credentials endpoint,
+where a token does that lies in a file for each of them. awsauth get NAME asks a running agent first.
+
+SIGHUP reads the configuration anew; one with mistakes changes nothing. It starts when AWS is away, and serves what it holds until
+that ends. docs/agent.md says more.`,
+		Example:     "  awsauth agent\n  awsauth agent status",
+		Annotations: map[string]string{annotationExit: "yes"},
+		Args:        noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return runAgent(c.Context(), streams, &where, socket, asJSON)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&socket, "socket", "", "`FILE` socket to listen at (default agent.socket of the configuration, or the standard one)")
+	f.BoolVar(&asJSON, "json", false, "write the log as JSON, a line each")
+	heading(c, "How it serves", "socket", "json")
+	where.flags(c)
+	c.AddCommand(newAgentStatus(streams))
+	return c
+}
+
+func runAgent(ctx context.Context, streams IO, where *place, socket string, asJSON bool) error {
+	if !agent.KnowsPeers {
+		return configurationError{error: errors.New("this system does not say who asks on a socket"), hint: "awsauth exec serves one program, and awsauth get NAME each call"}
+	}
+	if socket == "" {
+		socket = streams.Environment.AgentSocket(os.Geteuid() == 0)
+	}
+	log := slog.New(slog.NewTextHandler(streams.Err, nil))
+	if asJSON {
+		log = slog.New(slog.NewJSONHandler(streams.Err, nil))
+	}
+	inherited, err := inheritedListeners()
+	if err != nil {
+		return err
+	}
+	m := &manager{log: log}
+	a, err := agent.New(agent.Options{
+		Load: func() (*config.Config, error) { return where.load(streams) },
+		Build: func(c *config.Config, name string) (*named.Credential, error) {
+			return buildForAgent(streams, where, c, name)
+		},
+		Socket: socket, Log: log, Inherited: inherited, Ready: m.ready,
+	})
+	if errors.Is(err, agent.ErrNothingToServe) {
+		return configurationError{error: err, hint: "awsauth config edit: agent: {allow: {NAME: {users: [USER]}}}"}
+	}
+	if err != nil {
+		return err
+	}
+	hangUp := make(chan os.Signal, 1)
+	signal.Notify(hangUp, reloadSignals...)
+	defer signal.Stop(hangUp)
+	go func() {
+		for range hangUp {
+			m.reloading()
+			_ = a.Reload(ctx) // which logs what is wrong
+			m.ready()
+		}
+	}()
+	context.AfterFunc(ctx, m.stopping)
+	go m.watch(ctx, func(ctx context.Context) error {
+		_, err := agent.Client{Socket: a.Status().Socket}.Status(ctx)
+		return err
+	})
+	err = a.Run(ctx)
+	if errors.Is(err, agent.ErrRuns) {
+		return configurationError{error: err, hint: "awsauth agent status shows it; --socket takes another place"}
+	}
+	return err
+}
+
+// buildForAgent builds a pipeline that nobody can be asked anything for.
+func buildForAgent(streams IO, where *place, c *config.Config, name string) (*named.Credential, error) {
+	resolved, err := c.Resolve(name, nil)
+	if err != nil {
+		return nil, configurationProblem(err)
+	}
+	store := named.OpenStore(streams.Environment, where.store, c)
+	return build(resolved, named.Surroundings{Environment: streams.Environment, Store: store, UserAgent: userAgent()})
+}
+
+// askAgent asks a running agent for what is configured under a name; nil when there is none, or when the call has a configuration of
+// its own. What the agent refuses is refused: there is no way round it.
+func (p *place) askAgent(c *cobra.Command, streams IO, name string) (*ofAgent, error) {
+	if p.config != "" || p.store != "" || len(overrides(c, streams.Environment)) > 0 {
+		return nil, nil
+	}
+	for _, socket := range streams.Environment.AgentSockets() {
+		given := &ofAgent{socket: socket, name: name}
+		if err := given.ask(c.Context()); err == nil || !errors.Is(err, agent.ErrNoAgent) && !errors.Is(err, agent.ErrNotServed) {
+			return given, err
+		}
+	}
+	return nil, nil
+}
+
+// ofAgent is what an agent gives under a name.
+type ofAgent struct {
+	socket, name string
+	agent.Answer // the last one
+}
+
+// ask asks once more.
+func (o *ofAgent) ask(ctx context.Context) (err error) {
+	o.Answer, err = agent.Client{Socket: o.socket}.Credentials(ctx, o.name)
+	return err
+}
+
+// credentials are those that were given last.
+func (o *ofAgent) credentials() aws.Credentials {
+	a := o.Answer
+	return aws.Credentials{
+		AccessKeyID: a.AccessKeyID, SecretAccessKey: a.SecretAccessKey, SessionToken: a.SessionToken, AccountID: a.AccountID,
+		CanExpire: !a.Expiration.IsZero(), Expires: a.Expiration, Source: "awsauth agent",
+	}
+}
+
+// Retrieve asks once more. It is for one goroutine at a time, as a Cache asks.
+func (o *ofAgent) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if err := o.ask(ctx); err != nil {
+		return aws.Credentials{}, err
+	}
+	return o.credentials(), nil
+}
+
+func newAgentStatus(streams IO) *cobra.Command {
+	var (
+		socket string
+		asJSON bool
+	)
+	c := &cobra.Command{
+		Use:   "status [flags]",
+		Short: "Show what the agent holds and does",
+		Long: `Ask the running agent what it holds: who each credential is, until when, when AWS is asked again, how often it was served, and
+the last error. It answers its own user and the superuser.`,
+		Example:     "  awsauth agent status\n  awsauth agent status --json",
+		Annotations: map[string]string{annotationExit: "yes"},
+		Args:        noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			sockets := streams.Environment.AgentSockets()
+			if socket != "" {
+				sockets = []string{socket}
+			}
+			for _, path := range sockets {
+				status, err := agent.Client{Socket: path}.Status(c.Context())
+				if errors.Is(err, agent.ErrNoAgent) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(streams.Out).Encode(status)
+				}
+				return say(streams, describeAgent(status, time.Now()))
+			}
+			return configurationError{error: fmt.Errorf("%w: %s", agent.ErrNoAgent, strings.Join(sockets, ", ")), hint: "awsauth agent starts one"}
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&socket, "socket", "", "`FILE` socket of the agent (default the standard ones)")
+	f.BoolVar(&asJSON, "json", false, "print one JSON object, for scripts")
+	heading(c, "What is asked", "socket", "json")
+	return c
+}
+
+// describeAgent tells a person how an agent is.
+func describeAgent(s agent.Status, now time.Time) string {
+	rows := [][]cell{plainRow("NAME", "KIND", "IDENTITY", "EXPIRES", "RENEWS", "SERVED", "LAST")}
+	for _, c := range s.Credentials {
+		rows = append(rows, plainRow(c.Name, c.Type, identityOf(c), expiryOf(c, now), nextOf(c, now), fmt.Sprint(c.Served), lastOf(c, now)))
+	}
+	head := fmt.Sprintf("agent  running %s   %s   %s\n", until(now.Sub(s.Since)), count(len(s.Credentials), "credential", "credentials"),
+		count(int(s.Refusals), "refusal", "refusals"))
+	container := s.Container
+	if container == "" {
+		container = "off"
+	}
+	return head + table(rows, func(_, text string) string { return text }) + fmt.Sprintf("doors  unix %s   container %s\n", s.Socket, container)
+}
+
+func identityOf(c agent.Credential) string {
+	switch {
+	case c.ARN != "":
+		_, name, _ := strings.Cut(c.ARN, ":sts::")
+		if _, rest, found := strings.Cut(name, ":"); found {
+			return rest
+		}
+		return c.ARN
+	case c.AccessKeyID != "":
+		return c.AccessKeyID
+	}
+	return "(none)"
+}
+
+func expiryOf(c agent.Credential, now time.Time) string {
+	switch {
+	case c.AccessKeyID == "":
+		return "–"
+	case c.Expires.IsZero():
+		return "never"
+	case !c.Expires.After(now):
+		return "ended"
+	}
+	return "in " + until(c.Expires.Sub(now))
+}
+
+func nextOf(c agent.Credential, now time.Time) string {
+	if c.Next.IsZero() {
+		return "now"
+	}
+	return fromNow(c.Next, now)
+}
+
+func lastOf(c agent.Credential, now time.Time) string {
+	switch {
+	case c.Error != "":
+		return printable.Line(c.Error) + ", " + until(now.Sub(c.Failed)) + " ago"
+	case c.Obtained.IsZero():
+		return "asking"
+	}
+	return "renewed " + until(now.Sub(c.Obtained)) + " ago"
+}

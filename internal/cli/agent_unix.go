@@ -1,0 +1,11 @@
+//go:build unix
+
+package cli
+
+import (
+	"os"
+	"syscall"
+)
+
+// reloadSignals have the agent read its configuration anew.
+var reloadSignals = []os.Signal{syscall.SIGHUP}

@@ -1,0 +1,130 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/awsauth-go/awsauth/internal/yamlfile"
+)
+
+// Agent is what the agent serves, and to whom: the key agent of a file. A later file's takes the place of an earlier one's.
+type Agent struct {
+	At        yamlfile.Positions `yaml:"-"`
+	Socket    string             `yaml:"socket"`
+	Container string             `yaml:"container"`
+	Allow     map[string]Allow   `yaml:"allow"`
+
+	file string
+}
+
+// Allow is who may have a credential. Nobody else may.
+type Allow struct {
+	At     yamlfile.Positions `yaml:"-"`
+	Users  []string           `yaml:"users"`  // names or numbers
+	Groups []string           `yaml:"groups"` // names or numbers
+}
+
+// principalForm is the name or the number of a user or group (useradd(8), "CAVEATS", and letters as directories have them).
+var principalForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}\$?$`)
+
+// checkAgent finds what is wrong with the agent's part.
+func (c *Config) checkAgent() (mistakes []Mistake) {
+	a := c.Agent
+	if a == nil {
+		return nil
+	}
+	say := func(at yamlfile.Position, path, format string, args ...any) {
+		mistakes = append(mistakes, Mistake{a.file, yamlfile.Mistake{Position: at, Path: path, Text: fmt.Sprintf(format, args...)}})
+	}
+	if err := checkLoopback(a.Container); a.Container != "" && err != nil {
+		say(a.At["container"], "agent.container", "%s", err)
+	}
+	if len(a.Allow) == 0 {
+		say(a.At[""], "agent.allow", "is missing: which user or group may have which credential, as backup: {users: [alice]}")
+	}
+	for _, name := range sortedNames(a.Allow) {
+		allow, path := a.Allow[name], "agent.allow."+name
+		if unknown := new(NameError); errors.As(c.lookUp(name), &unknown) {
+			text := "names no credential"
+			if unknown.Near != "" {
+				text += ": did you mean " + unknown.Near + "?"
+			}
+			say(allow.At[""], path, "%s", text)
+		}
+		if len(allow.Users)+len(allow.Groups) == 0 && allow.At != nil {
+			say(allow.At[""], path, "allows nobody: give users, groups or both")
+		}
+		for key, principals := range map[string][]string{"users": allow.Users, "groups": allow.Groups} {
+			for i, p := range principals {
+				if !principalForm.MatchString(p) {
+					say(allow.At[key], path+"."+key, "has an entry (%d) that is neither a name nor a number", i+1)
+				}
+			}
+		}
+	}
+	return mistakes
+}
+
+func sortedNames(allow map[string]Allow) []string {
+	var names []string
+	for name := range allow {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// checkLoopback reports an address that is not one of this host alone.
+func checkLoopback(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port == "" {
+		return errors.New("is not an address with a port, as 127.0.0.1:9912")
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil || !ip.IsLoopback() {
+		return errors.New("is not an address of loopback, as 127.0.0.1:9912")
+	}
+	return nil
+}
+
+// agentSchema is the JSON Schema of the key agent.
+func agentSchema() map[string]any {
+	principals := map[string]any{"type": "array", "items": map[string]any{"type": []string{"string", "number"}}}
+	return map[string]any{
+		"type": "object", "description": DocumentKeys[3].Doc, "additionalProperties": false, "required": []string{"allow"},
+		"properties": map[string]any{
+			"socket":    map[string]any{"type": "string", "description": "path of the agent's socket (default the standard one)"},
+			"container": map[string]any{"type": "string", "description": "address on loopback of the container-credentials endpoint, as 127.0.0.1:9912; off when left out"},
+			"allow": map[string]any{
+				"type": "object", "description": "who may have which credential, by its name; nobody else may", "minProperties": 1,
+				"additionalProperties": map[string]any{
+					"type": "object", "additionalProperties": false, "minProperties": 1, "properties": map[string]any{"users": principals, "groups": principals},
+				},
+			},
+		},
+	}
+}
+
+// AgentSockets are where an agent may be asked, the first that is there: this user's, then the host's.
+func (e Environment) AgentSockets() []string {
+	var sockets []string
+	if dir := e.get("XDG_RUNTIME_DIR"); strings.HasPrefix(dir, "/") {
+		sockets = append(sockets, dir+"/awsauth/agent.sock")
+	}
+	return append(sockets, hostSocket)
+}
+
+const hostSocket = "/run/awsauth/agent.sock"
+
+// AgentSocket is where an agent of this user listens when its configuration names nothing else.
+func (e Environment) AgentSocket(superuser bool) string {
+	if sockets := e.AgentSockets(); !superuser {
+		return sockets[0]
+	}
+	return hostSocket
+}
