@@ -187,13 +187,37 @@ func (c *Cache) ask(ctx context.Context) (credentials aws.Credentials, err error
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	defer func() {
-		if recover() != nil { // what it panicked with may be a secret
-			err = errPanicked
-		}
+	type answer struct {
+		credentials aws.Credentials
+		err         error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		a := answer{err: errPanicked} // or has ended its goroutine; what it panicked with may be a secret
+		defer func() {
+			_ = recover()
+			answers <- a
+		}()
+		a.credentials, a.err = c.Provider.Retrieve(ctx)
 	}()
-	return c.Provider.Retrieve(ctx)
+	select {
+	case a := <-answers:
+		return a.credentials, a.err
+	case <-ctx.Done():
+	}
+	// It is about to say itself what it has waited for in vain; if it does not, it is left.
+	patience := time.NewTimer(lastWord)
+	defer patience.Stop()
+	select {
+	case a := <-answers:
+		return a.credentials, a.err
+	case <-patience.C:
+		return aws.Credentials{}, fmt.Errorf("the provider does not answer: %w", context.DeadlineExceeded)
+	}
 }
+
+// lastWord is how long a provider whose time is over may take to say so.
+const lastWord = time.Second
 
 // land takes what the provider has answered since it was asked.
 func (c *Cache) land(f *flight, asked reading, credentials aws.Credentials, err error) {
@@ -205,9 +229,7 @@ func (c *Cache) land(f *flight, asked reading, credentials aws.Credentials, err 
 	if f.err = err; err != nil {
 		c.fail(err, r)
 	} else {
-		c.held.Store(f.held)
-		c.life, c.failures, c.err = f.held.life, 0, nil
-		c.next = r.mono + int64(f.held.fresh)
+		c.hold(f.held)
 	}
 	c.flight = nil
 	for k, i := range c.keepers {
@@ -220,12 +242,35 @@ func (c *Cache) land(f *flight, asked reading, credentials aws.Credentials, err 
 	}
 }
 
+// hold holds what has come. A provider that holds credentials itself may give the same ones again: they live no longer for that, and
+// it is not asked again at once. The caller holds mu.
+func (c *Cache) hold(h *held) {
+	fresh := h.fresh
+	if before := c.held.Load(); before != nil && before.credentials.AccessKeyID == h.credentials.AccessKeyID && h.credentials.CanExpire {
+		fresh = min(max(fresh, schedule.AskAgain(c.scale(), h.left)), h.left)
+	} else {
+		c.life = h.life
+	}
+	c.held.Store(h)
+	c.failures, c.err = 0, nil
+	c.next = h.at.mono + int64(fresh)
+}
+
+// scale is the life by which waits are reckoned. What AWS counts against a quota is asked for as seldom as AWS's sessions need, though
+// less of their life may be left. The caller holds mu.
+func (c *Cache) scale() time.Duration {
+	if c.life > 0 && limiterOf(c.Provider) != nil {
+		return max(c.life, MinDuration)
+	}
+	return c.life
+}
+
 // fail decides when the provider is asked again. The caller holds mu.
 func (c *Cache) fail(err error, r reading) {
 	c.failures++
-	c.err, c.failed, c.quiet = err, r, r.mono+int64(schedule.Scaled(schedule.Memory, c.life))
+	c.err, c.failed, c.quiet = err, r, r.mono+int64(schedule.Scaled(schedule.Memory, c.scale()))
 	known := classify(err)
-	f := schedule.Failure{Kind: known.kind, Count: c.failures, Asked: known.asked, Life: c.life}
+	f := schedule.Failure{Kind: known.kind, Count: c.failures, Asked: known.asked, Life: c.scale()}
 	if h := c.held.Load(); h != nil {
 		f.Left = h.remaining(r)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -540,6 +541,108 @@ func TestAnEndpointThatIsAwayIsAskedByOne(t *testing.T) {
 		}
 		if took := time.Since(recovered); took > 150*time.Second {
 			t.Errorf("all are fresh after %s, want 150s at most", took)
+		}
+	})
+}
+
+// A provider that holds credentials itself gives the same ones again and again. It is not asked ever more often towards their end, nor
+// after it.
+func TestTheSameCredentialsAgain(t *testing.T) {
+	for _, quota := range []string{"", fmt.Sprint("quota ", rand.Uint64())} {
+		synctest.Test(t, func(t *testing.T) {
+			ends := time.Now().Add(time.Hour)
+			var calls atomic.Int64
+			c := &awsauth.Cache{Provider: limited{aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				if !ends.After(time.Now()) {
+					return aws.Credentials{}, errDenied
+				}
+				return aws.Credentials{AccessKeyID: "ASIA", SecretAccessKey: "s", CanExpire: true, Expires: ends}, nil
+			}), func() { calls.Add(1) }, quota}}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			go awsauth.KeepFresh(ctx, c)
+			time.Sleep(time.Hour - time.Nanosecond)
+			if n := calls.Load(); n > 60 {
+				t.Errorf("got %d calls in an hour, want few", n)
+			}
+			before := calls.Load()
+			time.Sleep(time.Hour)
+			if n := calls.Load() - before; n > 14 {
+				t.Errorf("got %d calls in the hour after the end, want one every 5 to 15 minutes", n)
+			}
+		})
+	}
+}
+
+// What a provider that was asked late has left of a session is no measure for how often AWS may be asked.
+func TestWhatIsLeftIsNoMeasureWhereThereIsAQuota(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := &awsauthtest.Provider{}
+		fake.SetLifetime(2 * time.Second)
+		var calls atomic.Int64
+		c := &awsauth.Cache{Provider: limited{fake, func() { calls.Add(1) }, fmt.Sprint("quota ", rand.Uint64())}}
+		mustRetrieve(t, c)
+		fake.Fail(errDenied)
+		time.Sleep(3 * time.Second)
+		before := calls.Load()
+		for range 100 {
+			if _, err := c.Retrieve(t.Context()); !errors.Is(err, errDenied) {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := calls.Load() - before; n > 10 {
+			t.Errorf("got %d calls in ten seconds, want one a second", n)
+		}
+	})
+}
+
+// A provider that knows no time, or ends its goroutine, is left; the next call is made, and nothing else waits for it.
+func TestAProviderThatNeverComesBackIsLeft(t *testing.T) {
+	for name, first := range map[string]func(){
+		"it knows no time": func() { select {} }, "it ends its goroutine": runtime.Goexit,
+	} {
+		t.Run(name, func(t *testing.T) {
+			quota := fmt.Sprint("quota ", rand.Uint64())
+			fake := &awsauthtest.Provider{}
+			var calls atomic.Int64
+			c := &awsauth.Cache{Timeout: 10 * time.Millisecond, Provider: limited{aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+				if calls.Load() == 1 {
+					first()
+				}
+				return fake.Retrieve(ctx)
+			}), func() { calls.Add(1) }, quota}}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			if _, err := c.Retrieve(ctx); err == nil || ctx.Err() != nil {
+				t.Fatalf("got %v", err)
+			}
+			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+				if _, err := c.Retrieve(ctx); err == nil {
+					break
+				} else if time.Now().After(deadline) {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func TestCredentialsThatEndInTheYear9999(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		c := &awsauth.Cache{Provider: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			calls++
+			return aws.Credentials{AccessKeyID: "ASIA", SecretAccessKey: "s", CanExpire: true, Expires: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)}, nil
+		})}
+		for range 100 {
+			if _, err := c.Retrieve(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(24 * time.Hour)
+		}
+		if calls != 1 {
+			t.Errorf("got %d calls in 100 days", calls)
 		}
 	})
 }

@@ -59,6 +59,9 @@ const tolerance = time.Second
 // endless is how long credentials without an end live.
 const endless = time.Duration(math.MaxInt64)
 
+// longestLife is what counts of a longer one, as of credentials that end in the year 9999.
+const longestLife = 10 * 365 * 24 * time.Hour
+
 // held is what a Cache holds. It is not changed once others can see it.
 type held struct {
 	credentials aws.Credentials // Expires is when to ask again
@@ -81,7 +84,7 @@ func newHeld(credentials aws.Credentials, asked, r reading, c *clock) (*held, er
 	if credentials.CanExpire {
 		// If the clock was set in between, nobody knows by which time Expires is: the sooner end counts.
 		now := max(r.wall, asked.wall+(r.mono-asked.mono))
-		h.life = time.Duration(credentials.Expires.UnixNano() - now)
+		h.life = min(credentials.Expires.Sub(time.Unix(0, now)), longestLife)
 		if h.life <= 0 {
 			return nil, fmt.Errorf("the provider has given credentials that ended at %s: is this host's clock right?",
 				credentials.Expires.UTC().Format(time.RFC3339))

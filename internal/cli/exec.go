@@ -80,7 +80,11 @@ func repeatableFlags(c *cobra.Command) (args []string) {
 		if f == nil || !f.Changed || annotation(f, annotationVariable) != "" {
 			continue
 		}
-		args = append(args, "--"+f.Name+"="+strings.Trim(f.Value.String(), "[]"))
+		text := f.Value.String()
+		if f.Value.Type() != "string" {
+			text = strings.Trim(text, "[]") // a list, as pflag writes it
+		}
+		args = append(args, "--"+f.Name+"="+text)
 	}
 	return args
 }

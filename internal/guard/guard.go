@@ -76,6 +76,7 @@ func (rules Rules) check(r *http.Request) Refusal {
 		return Refusal{http.StatusBadRequest, "Proxied", "this is no proxy"}
 	}
 	for name := range r.Header {
+		name = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-")) // which some take for the same
 		switch {
 		case slices.Contains(ofBrowsers, name), strings.HasPrefix(name, "Sec-Fetch-"):
 			return Refusal{http.StatusForbidden, "Browser", "browsers get no credentials, and " + name +

@@ -121,7 +121,7 @@ func TestWhatPassesAndWhatDoesNot(t *testing.T) {
 func TestEveryHeaderOfProxiesAndBrowsers(t *testing.T) {
 	h := guard.Rules{Hosts: []string{host}, Methods: []string{http.MethodGet}}.Wrap(http.NotFoundHandler())
 	for _, name := range []string{
-		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "x-forwarded-anything", "Forwarded", "Via", "X-Real-IP", "Client-IP",
+		"X-Forwarded-For", "x_forwarded_for", "X_Real_IP", "X-Forwarded-Host", "X-Forwarded-Proto", "x-forwarded-anything", "Forwarded", "Via", "X-Real-IP", "Client-IP",
 		"True-Client-IP", "CF-Connecting-IP", "Origin", "Referer", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "sec-fetch-user",
 	} {
 		w := asked{header: name, value: "x"}.send(t, h)
