@@ -2,18 +2,12 @@ package named
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-
-	"github.com/gofrs/flock"
 
 	"github.com/awsauth-go/awsauth/identity"
 	"github.com/awsauth-go/awsauth/identity/certstore"
@@ -49,35 +43,7 @@ func (s *Store) cacheKey(ctx context.Context, dir string) ([]byte, error) {
 	case err == nil:
 		return store.Key(ctx, purpose)
 	case errors.Is(err, ErrNoStore):
-		return ownKey(dir)
-	}
-	return nil, err
-}
-
-const keySize = 32
-
-// ownKey reads the key beside a cache, or makes it.
-func ownKey(dir string) (key []byte, err error) {
-	path := filepath.Join(dir, "key")
-	if key, err = safefile.Read(path, keySize); err == nil && len(key) == keySize {
-		return key, nil
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
-	if err := lock.Lock(); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	key, err = safefile.Read(path, keySize) // another may have made it
-	switch {
-	case err == nil && len(key) == keySize:
-		return key, nil
-	case err == nil, errors.Is(err, fs.ErrNotExist):
-		key = make([]byte, keySize)
-		rand.Read(key)
-		return key, safefile.Write(path, key)
+		return diskcache.OwnKey(ctx, dir)
 	}
 	return nil, err
 }
@@ -90,9 +56,20 @@ type kept struct {
 	Emulator string `json:"emulator,omitempty"`
 }
 
-// ObtainHeld is Obtain through a cache: what another process has got is given without a call. A nil cache holds nothing, and an
-// access key is never held.
+// ObtainHeld is Obtain through a cache: what another process has got is given without a call, and for as long as it is good when there
+// is nothing newer. A nil cache holds nothing, and an access key is never held.
 func (c *Credential) ObtainHeld(ctx context.Context, held *diskcache.Cache) (*Obtained, error) {
+	return c.obtainThrough(ctx, held, (*diskcache.Cache).Get)
+}
+
+// RenewHeld is ObtainHeld for those who hold credentials themselves: a renewal that fails is an error.
+func (c *Credential) RenewHeld(ctx context.Context, held *diskcache.Cache) (*Obtained, error) {
+	return c.obtainThrough(ctx, held, (*diskcache.Cache).Renew)
+}
+
+type throughCache func(*diskcache.Cache, context.Context, []byte, func(context.Context) (diskcache.Entry, error)) (diskcache.Entry, error)
+
+func (c *Credential) obtainThrough(ctx context.Context, held *diskcache.Cache, get throughCache) (*Obtained, error) {
 	if held == nil || c.config.Type == config.TypeStatic {
 		return c.Obtain(ctx)
 	}
@@ -100,7 +77,7 @@ func (c *Credential) ObtainHeld(ctx context.Context, held *diskcache.Cache) (*Ob
 	if err != nil {
 		return c.Obtain(ctx) // which says what is wrong
 	}
-	entry, err := held.Get(ctx, request, func(ctx context.Context) (diskcache.Entry, error) {
+	entry, err := get(held, ctx, request, func(ctx context.Context) (diskcache.Entry, error) {
 		o, err := c.Obtain(ctx)
 		if err != nil {
 			return diskcache.Entry{}, err

@@ -40,7 +40,7 @@ type IO struct {
 func Main() int {
 	// A run is short and makes little garbage: collecting it early costs more than it saves.
 	debug.SetGCPercent(400)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	streams := IO{
@@ -56,6 +56,17 @@ func Main() int {
 		streams.Width = width
 	}
 	return Run(ctx, os.Args[1:], streams)
+}
+
+// endSignals end a command. One that was ignored when it was started, as a shell does for what runs in the background, stays ignored:
+// also for what exec runs.
+func endSignals() (all []os.Signal) {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		if !signal.Ignored(s) {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // Run runs the command and answers its exit code.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/awsauth-go/awsauth/internal/config"
+	"github.com/awsauth-go/awsauth/internal/safefile"
 	"github.com/awsauth-go/awsauth/serve/credfile"
 )
 
@@ -200,12 +202,41 @@ func (e *execution) neutralFiles() (n neutral, err error) {
 		n.variables["AWS_CONFIG_FILE"] = os.DevNull
 		return n, nil
 	}
-	if n.remove, err = os.MkdirTemp("", "awsauth-exec-"); err != nil {
+	sweepNeutral(os.TempDir())
+	if n.remove, err = os.MkdirTemp("", fmt.Sprintf("%s%d-", neutralPrefix, os.Getpid())); err != nil {
 		return n, err
 	}
 	path := filepath.Join(n.remove, "config")
 	n.variables["AWS_CONFIG_FILE"] = path
-	return n, os.WriteFile(path, without, 0o600)
+	if err := os.WriteFile(path, without, 0o600); err != nil {
+		return n, errors.Join(err, os.RemoveAll(n.remove))
+	}
+	return n, nil
+}
+
+// neutralPrefix begins the name of a directory of neutral files, and the number of the command that they are for follows.
+const neutralPrefix = "awsauth-exec-"
+
+// sweepNeutral removes what is left of commands that have ended while nobody could.
+func sweepNeutral(dir string) {
+	left, err := filepath.Glob(filepath.Join(dir, neutralPrefix+"*-*"))
+	if err != nil {
+		return
+	}
+	for _, path := range left {
+		text, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(path), neutralPrefix), "-")
+		info, err := os.Lstat(path)
+		if pid, numberErr := strconv.Atoi(text); err != nil || numberErr != nil || !info.IsDir() || !isMine(info) || processExists(pid) {
+			continue
+		}
+		_ = os.RemoveAll(path) // the next one tries again
+	}
+}
+
+// isMine reports whether a file belongs to this user.
+func isMine(info fs.FileInfo) bool {
+	uid, known := safefile.Owner(info)
+	return known && uid == os.Geteuid()
 }
 
 func hasCredentials(file []byte, section string) bool {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,7 +108,7 @@ func (e *endpoint) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if e.agent != nil {
 		return e.agent.Retrieve(ctx)
 	}
-	got, err := e.credential.ObtainHeld(ctx, e.output.held)
+	got, err := e.credential.RenewHeld(ctx, e.output.held)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
@@ -130,6 +131,19 @@ func (e *endpoint) cache() *awsauth.Cache {
 	cache := e.credential.Cache()
 	cache.Provider = e
 	return cache
+}
+
+// serveHere serves in this process, in the background, until the context ends.
+func serveHere(ctx context.Context, order *endpointOrder) (url string, err error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp4", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	order.Token = rand.Text() + rand.Text()
+	e := order.serving
+	e.order = *order
+	go func() { _ = e.serve(ctx, l) }()
+	return endpointURL(l), nil
 }
 
 // serve answers until the context ends.

@@ -25,6 +25,11 @@ func watchProcess(pid int) (gone func(), err error) {
 	}, nil
 }
 
+// closeForeign keeps files from what is started: those of this process from a number on.
+func closeForeign(from int) {
+	_ = unix.CloseRange(uint(from), ^uint(0)>>33, unix.CLOSE_RANGE_CLOEXEC) // a kernel before 5.11 cannot; they stay open then
+}
+
 // hideMemory keeps others of this user from reading the memory of this process, and the system from writing it down.
 func hideMemory() error {
 	return errors.Join(

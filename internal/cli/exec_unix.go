@@ -31,6 +31,9 @@ const (
 // replaceProcess runs a program in this process's place: it keeps the process ID, the terminal, the process group and the parent.
 // The endpoint that the order describes runs beside it, as nobody's child, so that the program has no child that it does not know.
 func replaceProcess(ctx context.Context, p program, order *endpointOrder) error {
+	if os.Getpid() == 1 {
+		return runAsInit(ctx, p, order)
+	}
 	if order != nil {
 		url, err := startEndpoint(ctx, order)
 		if err != nil {
@@ -107,6 +110,7 @@ func startDetached(args []string) error {
 			rest = append(rest, a)
 		}
 	}
+	closeForeign(announceFile + 1)
 	c := exec.Command(self, rest...)
 	for fd := range 3 {
 		c.ExtraFiles = append(c.ExtraFiles, os.NewFile(uintptr(listenerFile+fd), "inherited"))
@@ -170,6 +174,49 @@ func serveCommand(c *cobra.Command, streams IO, where *place, name string, noCac
 	}()
 	return e.serve(ctx, l)
 }
+
+// runAsInit runs a program as the child of this process, which is the first of a container: it would inherit the endpoint, and a
+// program must have no child that it does not know. Signals are handed on, and orphans are reaped.
+func runAsInit(ctx context.Context, p program, order *endpointOrder) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // signals are the program's
+	defer cancel()
+	if order != nil {
+		url, err := serveHere(ctx, order)
+		if err != nil {
+			return err
+		}
+		p.environment = p.environment.withEndpoint(url, order.Token)
+	}
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals)
+	child, err := os.StartProcess(p.path, p.args, &os.ProcAttr{Env: p.environment, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+	if err != nil {
+		return programError{fmt.Errorf("%s: %w", p.path, err), exitNotExecutable}
+	}
+	go func() {
+		for s := range signals {
+			if s != syscall.SIGCHLD && s != syscall.SIGURG { // Go's own
+				_ = child.Signal(s)
+			}
+		}
+	}()
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return err
+		case pid == child.Pid && status.Signaled():
+			return exitStatus(128 + int(status.Signal()))
+		case pid == child.Pid && status.Exited():
+			return exitStatus(status.ExitStatus())
+		}
+	}
+}
+
+// processExists reports whether there is a process of this number.
+func processExists(pid int) bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
 
 // watchByAsking looks again and again whether a process is there.
 func watchByAsking(pid int) (gone func()) {

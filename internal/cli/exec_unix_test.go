@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -49,16 +51,24 @@ func newExecHost(t *testing.T, config awsauthtest.Config) *execHost {
 // run starts a shell through exec; what it writes can be read line by line.
 func (h *execHost) run(script string) (*exec.Cmd, *bufio.Reader) {
 	h.Helper()
+	return h.runWith(&syscall.SysProcAttr{Setpgid: true}, script)
+}
+
+// runWith is run as a process with attributes; nil where the user may not have them.
+func (h *execHost) runWith(attributes *syscall.SysProcAttr, script string) (*exec.Cmd, *bufio.Reader) {
+	h.Helper()
 	c := exec.Command("awsauth", "exec", "backup", "--", "sh", "-c", script)
 	c.Env, c.Dir = h.env, h.dir
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.SysProcAttr = attributes
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	stdout, err := c.StdoutPipe()
 	if err != nil {
 		h.Fatal(err)
 	}
-	if err := c.Start(); err != nil {
+	if err := c.Start(); errors.Is(err, fs.ErrPermission) {
+		return nil, nil
+	} else if err != nil {
 		h.Fatal(err)
 	}
 	h.Cleanup(func() {
@@ -103,6 +113,46 @@ func TestTheCommandIsThisProcess(t *testing.T) {
 	}
 	if err := c.Wait(); c.ProcessState.ExitCode() != 42 {
 		t.Errorf("got %v, want exit code 42", err)
+	}
+}
+
+// A signal that was ignored stays so, as a shell has it for what runs in the background.
+func TestAnIgnoredSignalStaysIgnored(t *testing.T) {
+	t.Parallel()
+	h := newExecHost(t, awsauthtest.Config{})
+	c := exec.Command("sh", "-c", `trap "" INT; exec awsauth exec backup -- sh -c 'kill -INT $$; echo survived'`)
+	c.Env, c.Dir = h.env, h.dir
+	if out, err := c.CombinedOutput(); err != nil || string(out) != "survived\n" {
+		t.Errorf("got %v and %q", err, out)
+	}
+}
+
+// The endpoint keeps no file of whoever has started the command: its end is seen when the command has closed it.
+func TestTheEndpointKeepsNoForeignFile(t *testing.T) {
+	t.Parallel()
+	h := newExecHost(t, awsauthtest.Config{})
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	c := exec.Command("awsauth", "exec", "backup", "--", "sh", "-c", "exec 3>&- 4>&- 5>&- 6>&- 7>&-; exec sleep 60")
+	c.Env, c.Dir, c.ExtraFiles = h.env, h.dir, []*os.File{write, write, write, write, write}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+	})
+	if err := write.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := read.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v, want the end", err)
 	}
 }
 

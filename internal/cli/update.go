@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -57,9 +56,7 @@ type updating struct {
 	streams IO
 	path    string
 	profile string
-
-	mu      sync.Mutex // guards all below, and the writing
-	written string     // the access key ID that the file has
+	written string // the access key ID that the file has
 }
 
 func updateProfile(c *cobra.Command, streams IO, where *place, name, profile string, once, noCache bool) error {
@@ -67,7 +64,7 @@ func updateProfile(c *cobra.Command, streams IO, where *place, name, profile str
 	if u.path == "" {
 		return configurationError{error: errors.New("there is no home directory with an .aws/credentials"), hint: "set AWS_SHARED_CREDENTIALS_FILE to the file"}
 	}
-	cache, err := u.cache(c, where, name, noCache)
+	cache, err := u.cache(c, where, name, once, noCache)
 	if err != nil {
 		return err
 	}
@@ -85,7 +82,7 @@ func updateProfile(c *cobra.Command, streams IO, where *place, name, profile str
 }
 
 // cache makes the cache of what is written: from an agent, or from what this command gets itself.
-func (u *updating) cache(c *cobra.Command, where *place, name string, noCache bool) (*awsauth.Cache, error) {
+func (u *updating) cache(c *cobra.Command, where *place, name string, once, noCache bool) (*awsauth.Cache, error) {
 	given, err := where.askAgent(c, u.streams, name)
 	if err != nil {
 		return nil, err
@@ -103,9 +100,13 @@ func (u *updating) cache(c *cobra.Command, where *place, name string, noCache bo
 	if !noCache {
 		held = where.held(c.Context(), u.streams, credential)
 	}
+	obtain := credential.RenewHeld
+	if once {
+		obtain = credential.ObtainHeld // nothing else holds what is good
+	}
 	cache := credential.Cache()
 	cache.Provider = quotaOf{aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
-		got, err := credential.ObtainHeld(ctx, held)
+		got, err := obtain(ctx, held)
 		if err != nil {
 			return aws.Credentials{}, err
 		}
@@ -119,14 +120,20 @@ func (u *updating) cache(c *cobra.Command, where *place, name string, noCache bo
 func (u *updating) keep(ctx context.Context, cache *awsauth.Cache) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	landed := make(chan error, 1)
 	cache.Landed = func(err error) {
-		if code := exitCode(err); err != nil && u.nothingYet() && (code == ExitUsage || code == ExitConfiguration || code == ExitIdentity) {
-			cancel(err)
-			return
+		for {
+			select {
+			case landed <- err:
+				return
+			case <-landed: // what came before is out of date
+			}
 		}
-		u.landed(ctx, cache, err)
 	}
-	awsauth.KeepFresh(ctx, cache)
+	go awsauth.KeepFresh(ctx, cache)
+	if err := u.follow(ctx, cache, landed); err != nil {
+		cancel(err)
+	}
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
 	}
@@ -141,36 +148,49 @@ type quotaOf struct {
 
 func (q quotaOf) Quota() string { return q.quota }
 
-func (u *updating) nothingYet() bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.written == ""
-}
-
-// landed writes what has come, and says what has become of it.
-func (u *updating) landed(ctx context.Context, cache *awsauth.Cache, err error) {
-	if err == nil {
-		var credentials aws.Credentials
-		if credentials, err = cache.Current(ctx); err == nil {
-			err = u.write(ctx, credentials)
+// follow writes what comes, until the context ends. A file that cannot be written is tried again, sooner than anything ends.
+func (u *updating) follow(ctx context.Context, cache *awsauth.Cache, landed <-chan error) error {
+	again := time.NewTimer(0)
+	again.Stop()
+	defer again.Stop()
+	pause := time.Second
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case err = <-landed:
+		case <-again.C:
 		}
-	}
-	if err != nil && ctx.Err() == nil {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		s := cache.Status()
-		ends := "there are none"
+		what := "no new credentials"
+		if err == nil {
+			var credentials aws.Credentials
+			if credentials, err = cache.Current(ctx); err == nil {
+				if err = u.write(ctx, credentials); err != nil {
+					what = "profile " + u.profile + " is not written"
+					again.Reset(pause)
+					pause = min(2*pause, time.Minute)
+				} else {
+					pause = time.Second
+				}
+			}
+		}
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		if code := exitCode(err); u.written == "" && (code == ExitUsage || code == ExitConfiguration || code == ExitIdentity) {
+			return err
+		}
+		s, ends := cache.Status(), "there are none"
 		if s.AccessKeyID != "" && s.CanExpire {
-			ends = "those that are there end in " + until(time.Until(s.Expires))
+			ends = "those that there are end in " + until(time.Until(s.Expires))
 		}
-		u.say("no new credentials: " + printable.Line(describe(err)) + " (" + ends + ")")
+		u.say(what + ": " + printable.Line(describe(err)) + " (" + ends + ")")
 	}
 }
 
 // write puts credentials into the file.
 func (u *updating) write(ctx context.Context, credentials aws.Credentials) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
 	if _, err := credfile.Write(ctx, u.path, u.change(credentials)); err != nil {
 		return configurationError{error: err, hint: "the file is as it was"}
 	}

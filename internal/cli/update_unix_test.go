@@ -3,8 +3,10 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,6 +89,57 @@ func TestUpdateKeepsAProfileFresh(t *testing.T) {
 	if lines := strings.Count(stderr.String(), "profile fresh of "+file+" has ASIAEMU"); lines < 5 || strings.Contains(stderr.String(), "no new credentials") {
 		t.Errorf("it said\n%s", stderr.String())
 	}
+}
+
+// A file that cannot be written is tried again soon, and one that never could ends it.
+func TestUpdateTriesAgainToWrite(t *testing.T) {
+	t.Parallel()
+	h := newExecHost(t, awsauthtest.Config{Emulator: emulator.Config{SessionLifetime: 3 * time.Second}})
+	dir := filepath.Join(h.dir, "aws")
+	file := filepath.Join(dir, "credentials")
+	if err := os.MkdirAll(file, 0o700); err != nil { // a directory in its place
+		t.Fatal(err)
+	}
+	first := exec.Command("awsauth", "update", "backup")
+	first.Env = append(h.env, "AWS_SHARED_CREDENTIALS_FILE="+file)
+	if out, err := first.CombinedOutput(); err == nil || !strings.Contains(string(out), "not a regular file") {
+		t.Errorf("it cannot ever be written: got %v and\n%s", err, out)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command("awsauth", "update", "backup")
+	c.Env = append(h.env, "AWS_SHARED_CREDENTIALS_FILE="+file)
+	stderr, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+	})
+	lines := bufio.NewScanner(stderr)
+	next := func(want string) {
+		t.Helper()
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), want) {
+				return
+			}
+		}
+		t.Fatalf("%q is not said", want)
+	}
+	next("has ASIAEMU")
+	if err := errors.Join(os.Rename(file, file+".aside"), os.Mkdir(file, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	next("profile backup is not written: change " + file + ": not a regular file (those that there are end in ")
+	if err := errors.Join(os.Remove(file), os.Rename(file+".aside", file)); err != nil {
+		t.Fatal(err)
+	}
+	next("has ASIAEMU")
 }
 
 // AWS may come back, and is waited for; what only a person can mend ends it.

@@ -13,13 +13,14 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +42,8 @@ const (
 	// magic begins every file, and is authenticated with it: a file of another version is none.
 	magic   = "awsauth credentials 1\n"
 	maxFile = 1 << 20
+	// keySize is that of AES-256.
+	keySize = 32
 	// patience is how long a held credential is held up by the attempt to renew it.
 	patience = 3 * time.Second
 	// longestWait is how long another process may take to obtain what this one needs.
@@ -66,7 +69,7 @@ type Cache struct {
 
 // Open answers the cache in a directory, which is made when it is used first. The key has 32 bytes.
 func Open(dir string, key []byte) (*Cache, error) {
-	if len(key) != 32 {
+	if len(key) != keySize {
 		return nil, errors.New("a cache's key has 32 bytes")
 	}
 	return &Cache{dir: dir, key: key}, nil
@@ -108,6 +111,17 @@ func (r *record) due(now time.Time) bool { return !now.Before(r.Renew) && !now.B
 // is good meanwhile, or wait for it. When a renewal fails, what is held is given until it ends. What obtain answers without an end
 // is not held. Errors are obtain's and the context's: where the cache itself fails, Problem is told, and credentials are obtained.
 func (c *Cache) Get(ctx context.Context, request []byte, obtain func(context.Context) (Entry, error)) (Entry, error) {
+	return c.get(ctx, request, obtain, true)
+}
+
+// Renew is Get for those who hold credentials themselves, and are to know when a renewal has failed: then its error is the answer,
+// though there may be credentials that are good.
+func (c *Cache) Renew(ctx context.Context, request []byte, obtain func(context.Context) (Entry, error)) (Entry, error) {
+	return c.get(ctx, request, obtain, false)
+}
+
+// get is Get, or with stale false Renew.
+func (c *Cache) get(ctx context.Context, request []byte, obtain func(context.Context) (Entry, error), stale bool) (Entry, error) {
 	name := c.name(request)
 	if err := c.makeDir(); err != nil {
 		c.problem(err)
@@ -131,7 +145,7 @@ func (c *Cache) Get(ctx context.Context, request []byte, obtain func(context.Con
 			return obtain(ctx)
 		case unlock != nil:
 			defer unlock()
-			return c.obtain(ctx, name, obtain)
+			return c.obtain(ctx, name, obtain, stale)
 		case good:
 			return held.entry(), nil // another renews it
 		case now.After(deadline):
@@ -144,7 +158,7 @@ func (c *Cache) Get(ctx context.Context, request []byte, obtain func(context.Con
 }
 
 // obtain has credentials obtained, unless that has been done meanwhile. The caller has the lock.
-func (c *Cache) obtain(ctx context.Context, name string, obtain func(context.Context) (Entry, error)) (Entry, error) {
+func (c *Cache) obtain(ctx context.Context, name string, obtain func(context.Context) (Entry, error), stale bool) (Entry, error) {
 	held, err := c.read(name)
 	if err != nil {
 		c.problem(err)
@@ -155,7 +169,7 @@ func (c *Cache) obtain(ctx context.Context, name string, obtain func(context.Con
 	if good && !held.due(now) {
 		return held.entry(), nil
 	}
-	return c.renew(ctx, name, held, good, obtain)
+	return c.renew(ctx, name, held, good && stale, obtain)
 }
 
 func (c *Cache) problem(err error) {
@@ -175,7 +189,7 @@ func sleep(ctx context.Context) error {
 	}
 }
 
-// renew has credentials obtained and keeps them. The caller has the lock.
+// renew has credentials obtained and keeps them; good says that what is held may be given in their place. The caller has the lock.
 func (c *Cache) renew(ctx context.Context, name string, held *record, good bool, obtain func(context.Context) (Entry, error)) (Entry, error) {
 	attempt := ctx
 	if good {
@@ -190,7 +204,7 @@ func (c *Cache) renew(ctx context.Context, name string, held *record, good bool,
 		held.Failures++
 		life := held.Expires.Sub(held.Obtained)
 		f := schedule.Failure{Count: held.Failures, Life: life, Left: held.Expires.Sub(now)}
-		held.Retry = now.Add(f.RetryAfter(rand.Float64()))
+		held.Retry = now.Add(f.RetryAfter(mathrand.Float64()))
 		c.keep(name, held)
 		return held.entry(), nil
 	case err != nil:
@@ -203,7 +217,7 @@ func (c *Cache) renew(ctx context.Context, name string, held *record, good bool,
 		AccountID: got.Credentials.AccountID, Source: got.Credentials.Source,
 		Expires: got.Credentials.Expires, Obtained: now.Round(0), Extra: got.Extra,
 	}
-	fresh.Renew = fresh.Obtained.Add(schedule.RenewAfter(fresh.Expires.Sub(fresh.Obtained), rand.Float64()))
+	fresh.Renew = fresh.Obtained.Add(schedule.RenewAfter(fresh.Expires.Sub(fresh.Obtained), mathrand.Float64()))
 	c.keep(name, fresh)
 	return got, nil
 }
@@ -314,7 +328,10 @@ func (c *Cache) aead() (cipher.AEAD, error) {
 func (c *Cache) tryLock(name string) (unlock func(), err error) {
 	path := filepath.Join(c.dir, name+lockSuffix)
 	for {
-		l := flock.New(path, flock.SetPermissions(0o600))
+		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%w: %s is no file", ErrAccess, path)
+		}
+		l := flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|noLink))
 		ok, err := l.TryLock()
 		if err != nil || !ok {
 			return nil, err
@@ -332,6 +349,59 @@ func (c *Cache) sameLock(l *flock.Flock, path string) bool {
 	return err == nil && err2 == nil && os.SameFile(mine, there)
 }
 
+// keyFile is where a cache has a key of its own.
+const keyFile = "key"
+
+// OwnKey reads the key that lies beside what is held in a directory, or makes it: for who has no store of keys. Errors are ErrAccess,
+// the context's and the system's.
+func OwnKey(ctx context.Context, dir string) (key []byte, err error) {
+	c := &Cache{dir: dir}
+	if err := c.makeDir(); err != nil {
+		return nil, err
+	}
+	if key, err := c.readKey(); key != nil || err != nil {
+		return key, err
+	}
+	for {
+		unlock, err := c.tryLock(keyFile)
+		if err != nil {
+			return nil, err
+		}
+		if unlock != nil {
+			defer unlock()
+			break
+		}
+		if err := sleep(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if key, err := c.readKey(); key != nil || err != nil { // another has made it
+		return key, err
+	}
+	key = make([]byte, keySize)
+	rand.Read(key)
+	return key, safefile.Write(filepath.Join(dir, keyFile), key)
+}
+
+// readKey answers nil when there is no key that can be one.
+func (c *Cache) readKey() ([]byte, error) {
+	path := filepath.Join(c.dir, keyFile)
+	key, info, err := safefile.ReadInfo(path, keySize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := c.check(path, info); err != nil {
+		return nil, err
+	}
+	if len(key) != keySize {
+		return nil, nil
+	}
+	return key, nil
+}
+
 // oldest is how long a file may lie there that nobody has written: no credentials are good for longer.
 const oldest = 24 * time.Hour
 
@@ -344,7 +414,16 @@ func (c *Cache) sweep(now time.Time) error {
 	for _, e := range entries {
 		info, err := e.Info()
 		ours := strings.HasSuffix(e.Name(), suffix) || safefile.IsTemporary(e.Name())
-		if err != nil || !ours || now.Sub(info.ModTime()) < oldest {
+		if err != nil || now.Sub(info.ModTime()) < oldest {
+			continue
+		}
+		if name, isLock := strings.CutSuffix(e.Name(), lockSuffix); isLock {
+			if err := c.removeLock(name); err != nil {
+				return err
+			}
+			continue
+		}
+		if !ours {
 			continue
 		}
 		if err := ignoreMissing(os.Remove(filepath.Join(c.dir, e.Name()))); err != nil {
@@ -352,6 +431,19 @@ func (c *Cache) sweep(now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// removeLock removes the lock of what is no longer held, unless somebody has it.
+func (c *Cache) removeLock(name string) error {
+	if _, err := os.Lstat(filepath.Join(c.dir, name+suffix)); err == nil {
+		return nil
+	}
+	unlock, err := c.tryLock(name)
+	if err != nil || unlock == nil {
+		return err
+	}
+	defer unlock()
+	return ignoreMissing(os.Remove(filepath.Join(c.dir, name+lockSuffix)))
 }
 
 // Held is one file of the cache, for people.

@@ -394,3 +394,65 @@ func FuzzFile(f *testing.F) {
 		}
 	})
 }
+
+// Who holds credentials itself is told when a renewal has failed.
+func TestRenewSaysWhatHasFailed(t *testing.T) {
+	c := open(t, filepath.Join(t.TempDir(), "c"))
+	s := &source{life: time.Hour}
+	mustGet(t, c, "r", s)
+	if e, err := c.Renew(t.Context(), []byte("r"), s.obtain); err != nil || e.Credentials.AccessKeyID != "ASIA0000000000000001" || s.calls != 1 {
+		t.Errorf("before it is due: got %s, %v, %d calls", e.Credentials.AccessKeyID, err, s.calls)
+	}
+	age(t, c, "r", 50*time.Minute)
+	s.fails = errors.New("nobody answers")
+	if _, err := c.Renew(t.Context(), []byte("r"), s.obtain); !errors.Is(err, s.fails) {
+		t.Errorf("got %v, want %v", err, s.fails)
+	}
+	mustGet(t, c, "r", s) // others are given what is good
+}
+
+func TestAKeyOfItsOwn(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "c")
+	var keys [10][]byte
+	var all sync.WaitGroup
+	for i := range keys {
+		all.Go(func() {
+			var err error
+			if keys[i], err = OwnKey(t.Context(), dir); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for _, key := range keys {
+		if len(key) != keySize || !bytes.Equal(key, keys[0]) {
+			t.Fatalf("got different keys: %x and %x", key, keys[0])
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "key"), []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if key, err := OwnKey(t.Context(), dir); err != nil || len(key) != keySize {
+		t.Errorf("a damaged key: got %x, %v, want another", key, err)
+	}
+}
+
+// Locks of what is no longer held go with it.
+func TestOldLocksGo(t *testing.T) {
+	c := open(t, filepath.Join(t.TempDir(), "c"))
+	s := &source{life: time.Hour}
+	for i := range 5 {
+		mustGet(t, c, fmt.Sprint("old ", i), s)
+	}
+	old := time.Now().Add(-25 * time.Hour)
+	for _, name := range strings.Fields(names(t, c.dir)) {
+		if err := os.Chtimes(filepath.Join(c.dir, name), old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustGet(t, c, "new", s) // removes the files
+	mustGet(t, c, "newer", s)
+	if got := names(t, c.dir); strings.Count(got, lockSuffix) != 2 || strings.Count(got, suffix) != 2 {
+		t.Errorf("left: %s", got)
+	}
+}
