@@ -187,17 +187,24 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		}
 		defer func() { err = errors.Join(err, unlock()) }()
 	}
-	doors := []door{{socket, a.socketHandler()}}
+	doors := []door{{socket, a.socketHandler(), withPeer}}
 	if l := a.options.Inherited["tcp"]; l != nil || g.config.Container != "" {
 		if l == nil {
 			if l, err = new(net.ListenConfig).Listen(ctx, "tcp", g.config.Container); err != nil {
 				return errors.Join(fmt.Errorf("agent.container: %w", err), socket.Close())
 			}
 		}
-		doors = append(doors, door{l, a.containerHandler(l)})
+		doors = append(doors, door{l, a.containerHandler(l), nil})
 		if a.tokens, err = newTokens(g.config.Socket, a.options.Log); err != nil {
 			return errors.Join(err, socket.Close(), l.Close())
 		}
+	}
+	if g.config.IMDS != nil {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", g.config.IMDS.Address)
+		if err != nil {
+			return errors.Join(fmt.Errorf("agent.imds: %w", err), closeAll(doors))
+		}
+		doors = append(doors, door{l, a.imdsHandler(l, g.config.IMDS.Credential), withTCPPeer})
 	}
 	a.keep(ctx, g)
 	if a.tokens != nil {
@@ -218,6 +225,8 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 type door struct {
 	net.Listener
 	handler http.Handler
+	// known finds out who has connected; nil when a token says it.
+	known func(context.Context, net.Conn) context.Context
 }
 
 func closeAll(doors []door) (err error) {
@@ -235,7 +244,7 @@ func (a *Agent) serveDoors(ctx context.Context, doors []door) error {
 	var servers []*http.Server
 	for _, d := range doors {
 		s := guard.Server(d.handler)
-		s.ConnContext = withPeer
+		s.ConnContext = d.known
 		s.ErrorLog = slog.NewLogLogger(a.options.Log.Handler(), slog.LevelDebug)
 		servers = append(servers, s)
 		go func() { failed <- s.Serve(d.Listener) }()
@@ -289,13 +298,15 @@ func (a *Agent) Reload(ctx context.Context) error {
 	}
 	before := a.now.Load()
 	for _, changed := range []struct{ key, was, is string }{
-		{"agent.socket", before.config.Socket, g.config.Socket}, {"agent.container", before.config.Container, g.config.Container},
+		{"agent.socket", before.config.Socket, g.config.Socket},
+		{"agent.container", before.config.Container, g.config.Container},
+		{"agent.imds", describeIMDS(before.config.IMDS), describeIMDS(g.config.IMDS)},
 	} {
 		if changed.was != changed.is {
 			a.options.Log.Warn("a restart is needed for it to count", "key", changed.key)
 		}
 	}
-	g.config.Socket, g.config.Container = before.config.Socket, before.config.Container
+	g.config.Socket, g.config.Container, g.config.IMDS = before.config.Socket, before.config.Container, before.config.IMDS
 	a.keep(ctx, g)
 	if a.tokens != nil {
 		if err := a.tokens.write(g); err != nil {

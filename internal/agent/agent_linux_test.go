@@ -192,6 +192,10 @@ func TestMain(m *testing.M) {
 	if !ok {
 		os.Exit(m.Run())
 	}
+	if address, ok := strings.CutPrefix(order, "imds "); ok {
+		fmt.Println(askMetadata(address))
+		return
+	}
 	socket, names, _ := strings.Cut(order, " ")
 	for _, name := range strings.Fields(names) {
 		_, err := agent.Client{Socket: socket}.Credentials(context.Background(), name)
@@ -207,8 +211,76 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// askMetadata asks the metadata service as SDKs do, and answers the status codes and the key.
+func askMetadata(address string) string {
+	do := func(method, path, header, value string) (int, string) {
+		r, err := http.NewRequest(method, "http://"+address+path, nil)
+		if err != nil {
+			return 0, err.Error()
+		}
+		r.Header.Set(header, value)
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return 0, err.Error()
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			return 0, err.Error()
+		}
+		return response.StatusCode, strings.TrimSpace(string(body))
+	}
+	status, token := do("PUT", "/latest/api/token", "X-aws-ec2-metadata-token-ttl-seconds", "60")
+	status2, role := do("GET", "/latest/meta-data/iam/security-credentials/", "X-aws-ec2-metadata-token", token)
+	status3, text := do("GET", "/latest/meta-data/iam/security-credentials/one", "X-aws-ec2-metadata-token", token)
+	var document struct{ AccessKeyID string }
+	_ = json.Unmarshal([]byte(text), &document) // a refusal is none
+	if status2 != http.StatusOK {
+		role = ""
+	}
+	return fmt.Sprintf("%d %d %d %s %s", status, status2, status3, role, document.AccessKeyID)
+}
+
+// The kernel says whose a connection to the metadata service is, and nobody else's gets anything.
+func TestTheMetadataDoorIsForItsUsersAlone(t *testing.T) {
+	address := freePort(t)
+	h := newHost(t, fmt.Sprintf("agent:\n  imds: {address: %q, credential: one}\n  allow: {one: {users: [%d, \"5001\"], groups: [\"6001\"]}, two: {users: [\"5002\"]}}\n", address, os.Getuid()))
+	h.settled()
+	key := h.agent.Status().Credentials[0].AccessKeyID
+	if got := askMetadata(address); got != "200 200 200 one "+key {
+		t.Errorf("the agent's user: got %q", got)
+	}
+	if os.Getuid() != 0 {
+		t.Skip("left out from here on: only root can become other users")
+	}
+	for name, c := range map[string]struct {
+		credential syscall.Credential
+		want       string
+	}{
+		"a user that may":                 {syscall.Credential{Uid: 5001, Gid: 7000}, "200 200 200 one " + key},
+		"a user of another credential":    {syscall.Credential{Uid: 5002, Gid: 7000}, "403 403 403  "},
+		"a group, of which it knows none": {syscall.Credential{Uid: 5003, Gid: 6001}, "403 403 403  "},
+		"anybody":                         {syscall.Credential{Uid: 5004, Gid: 7000}, "403 403 403  "},
+	} {
+		if got := h.askRaw(&syscall.SysProcAttr{Credential: &c.credential}, "imds "+address); strings.TrimRight(got, "\n") != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 // askAs asks for credentials as another user. The kernel says who asks, and so does it here.
 func (h *host) askAs(attributes *syscall.SysProcAttr, names ...string) map[string]string {
+	h.Helper()
+	answers := map[string]string{}
+	for line := range strings.Lines(h.askRaw(attributes, h.socket+" "+strings.Join(names, " "))) {
+		name, answer, _ := strings.Cut(strings.TrimSpace(line), " ")
+		answers[name] = answer
+	}
+	return answers
+}
+
+// askRaw runs this test's program with an order as another user.
+func (h *host) askRaw(attributes *syscall.SysProcAttr, order string) string {
 	h.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -225,17 +297,12 @@ func (h *host) askAs(attributes *syscall.SysProcAttr, names ...string) map[strin
 		}
 	}
 	c := exec.CommandContext(h.Context(), program)
-	c.Env, c.SysProcAttr, c.Dir = []string{askVariable + "=" + h.socket + " " + strings.Join(names, " "), "GORACE=atexit_sleep_ms=0"}, attributes, "/"
+	c.Env, c.SysProcAttr, c.Dir = []string{askVariable + "=" + order, "GORACE=atexit_sleep_ms=0"}, attributes, "/"
 	out, err := c.CombinedOutput()
 	if err != nil {
 		h.Fatalf("%v: %s", err, out)
 	}
-	answers := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		name, answer, _ := strings.Cut(strings.TrimSpace(line), " ")
-		answers[name] = answer
-	}
-	return answers
+	return string(out)
 }
 
 // A1: ten peers ask for four credentials each. Who may have what is written down here, and not computed.

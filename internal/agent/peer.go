@@ -70,10 +70,15 @@ func lookUp(name string, number func(string) (string, error)) (uint32, error) {
 	return uint32(id), err
 }
 
+// allowsUser reports whether a peer of whom nothing but the user is known may, and by what.
+func (r rule) allowsUser(p Peer) (by string, ok bool) {
+	return "user " + strconv.Itoa(int(p.UID)), slices.Contains(r.users, p.UID)
+}
+
 // allows reports whether a peer may, and by what.
 func (r rule) allows(p Peer) (by string, ok bool) {
-	if slices.Contains(r.users, p.UID) {
-		return "user " + strconv.Itoa(int(p.UID)), true
+	if by, ok := r.allowsUser(p); ok {
+		return by, true
 	}
 	for _, group := range append([]uint32{p.GID}, p.Groups...) {
 		if slices.Contains(r.groups, group) {

@@ -10,4 +10,6 @@ import (
 // KnowsPeers reports whether the kernel names the peer of a socket here.
 const KnowsPeers = false
 
+func tcpPeer(net.Conn) (Peer, error) { return Peer{}, errors.ErrUnsupported }
+
 func peerOf(*net.UnixConn) (Peer, error) { return Peer{}, errors.ErrUnsupported }

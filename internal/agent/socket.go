@@ -78,6 +78,12 @@ func withPeer(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, peerKey{}, asked{p, err})
 }
 
+// withTCPPeer is withPeer for a connection over loopback.
+func withTCPPeer(ctx context.Context, c net.Conn) context.Context {
+	p, err := tcpPeer(c)
+	return context.WithValue(ctx, peerKey{}, asked{p, err})
+}
+
 // Host is the Host of requests over the socket.
 const Host = "awsauth-agent"
 
@@ -103,14 +109,20 @@ func (a *Agent) socketHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /credentials/{name}", a.giveBySocket)
 	mux.HandleFunc("GET /status", a.giveStatus)
-	return a.guarded([]string{Host}, "socket", mux)
+	return a.guarded([]string{Host}, "socket", mux, http.MethodGet)
 }
 
 // guarded puts the one chain before a door's handler.
-func (a *Agent) guarded(hosts []string, door string, next http.Handler) http.Handler {
-	return guard.Rules{Hosts: hosts, Methods: []string{http.MethodGet}, Refused: func(r *http.Request, why guard.Refusal) {
+func (a *Agent) guarded(hosts []string, door string, next http.Handler, methods ...string) http.Handler {
+	return guard.Rules{Hosts: hosts, Methods: methods, Refused: func(r *http.Request, why guard.Refusal) {
 		a.audit(r, door, "", "", why.Code)
 	}}.Wrap(next)
+}
+
+// hostsOf are the values of Host for a listener on loopback.
+func hostsOf(l net.Listener) []string {
+	address := l.Addr().(*net.TCPAddr)
+	return []string{address.String(), fmt.Sprintf("localhost:%d", address.Port)}
 }
 
 // audit writes the one line that each decision gets. by is the rule that allows; why is why not.

@@ -15,6 +15,7 @@ type Status struct {
 	PID         int          `json:"pid"`
 	Socket      string       `json:"socket"`
 	Container   string       `json:"container,omitempty"` // empty when it is off
+	IMDS        string       `json:"imds,omitempty"`      // the same
 	Refusals    int64        `json:"refusals"`
 	Credentials []Credential `json:"credentials"`
 }
@@ -51,6 +52,9 @@ func (a *Agent) giveStatus(w http.ResponseWriter, r *http.Request) {
 func (a *Agent) Status() Status {
 	g := a.now.Load()
 	all := Status{Since: a.started, PID: os.Getpid(), Socket: g.config.Socket, Container: g.config.Container, Refusals: a.refused.Load()}
+	if g.config.IMDS != nil {
+		all.IMDS = g.config.IMDS.Address
+	}
 	for _, name := range g.names {
 		s := g.served[lower(name)]
 		state := s.cache.Status()

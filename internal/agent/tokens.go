@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -205,9 +204,5 @@ func (a *Agent) containerHandler(l net.Listener) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		panic(fmt.Sprint("a listener without a port: ", err))
-	}
-	return a.guarded([]string{l.Addr().String(), "localhost:" + port}, "container", answer)
+	return a.guarded(hostsOf(l), "container", answer, http.MethodGet)
 }

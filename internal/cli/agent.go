@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -205,11 +206,8 @@ func describeAgent(s agent.Status, now time.Time) string {
 	}
 	head := fmt.Sprintf("agent  running %s   %s   %s\n", until(now.Sub(s.Since)), count(len(s.Credentials), "credential", "credentials"),
 		count(int(s.Refusals), "refusal", "refusals"))
-	container := s.Container
-	if container == "" {
-		container = "off"
-	}
-	return head + table(rows, func(_, text string) string { return text }) + fmt.Sprintf("doors  unix %s   container %s\n", s.Socket, container)
+	container, imds := cmp.Or(s.Container, "off"), cmp.Or(s.IMDS, "off")
+	return head + table(rows, func(_, text string) string { return text }) + fmt.Sprintf("doors  unix %s   container %s   imds %s\n", s.Socket, container, imds)
 }
 
 func identityOf(c agent.Credential) string {

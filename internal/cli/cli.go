@@ -40,7 +40,8 @@ type IO struct {
 func Main() int {
 	// A run is short and makes little garbage: collecting it early costs more than it saves.
 	debug.SetGCPercent(400)
-	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
+	ignored := ignoredOf(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	streams := IO{
@@ -50,7 +51,10 @@ func Main() int {
 		ErrIsTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		Prompt:        promptOnTerminal,
 		Confirm:       confirmOnTerminal,
-		Exec:          replaceProcess,
+		Exec: func(ctx context.Context, p program, endpoint *endpointOrder) error {
+			p.ignored = ignored
+			return replaceProcess(ctx, p, endpoint)
+		},
 	}
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		streams.Width = width
@@ -58,15 +62,15 @@ func Main() int {
 	return Run(ctx, os.Args[1:], streams)
 }
 
-// endSignals end a command. One that was ignored when it was started, as a shell does for what runs in the background, stays ignored:
-// also for what exec runs.
-func endSignals() (all []os.Signal) {
-	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-		if !signal.Ignored(s) {
-			all = append(all, s)
+// ignoredOf are the signals that were ignored when this command was started, as a shell does for what runs in the background: what exec
+// runs is to ignore them, too.
+func ignoredOf(signals ...os.Signal) (ignored []os.Signal) {
+	for _, s := range signals {
+		if signal.Ignored(s) {
+			ignored = append(ignored, s)
 		}
 	}
-	return all
+	return ignored
 }
 
 // Run runs the command and answers its exit code.

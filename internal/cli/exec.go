@@ -153,7 +153,7 @@ func (e *execution) withPlain(ctx context.Context, path string, environment chil
 	if credentials.CanExpire {
 		fmt.Fprintf(e.streams.Err, "awsauth: note: the credentials in the environment end in %s, and are not renewed\n", until(time.Until(credentials.Expires)))
 	}
-	return e.streams.Exec(ctx, program{path, e.command, environment.withCredentials(credentials)}, nil)
+	return e.streams.Exec(ctx, program{path: path, args: e.command, environment: environment.withCredentials(credentials)}, nil)
 }
 
 // besideEndpoint runs the command beside the endpoint that serves it.
@@ -166,7 +166,7 @@ func (e *execution) besideEndpoint(ctx context.Context, path string, environment
 		environment = environment.with(variable, value)
 	}
 	order.Remove = files.remove
-	err = e.streams.Exec(ctx, program{path, e.command, environment}, order)
+	err = e.streams.Exec(ctx, program{path: path, args: e.command, environment: environment}, order)
 	if files.remove != "" && err != nil { // nobody else does
 		err = errors.Join(err, os.RemoveAll(files.remove))
 	}
@@ -276,6 +276,7 @@ type program struct {
 	path        string
 	args        []string // the name first
 	environment childEnvironment
+	ignored     []os.Signal // which it is to ignore
 }
 
 // programError is a command that cannot be run.

@@ -44,6 +44,9 @@ func replaceProcess(ctx context.Context, p program, order *endpointOrder) error 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if len(p.ignored) > 0 { // without any, Ignore means all
+		signal.Ignore(p.ignored...)
+	}
 	err := syscall.Exec(p.path, p.args, p.environment)
 	return programError{fmt.Errorf("%s: %w", p.path, err), exitNotExecutable}
 }

@@ -17,9 +17,18 @@ type Agent struct {
 	At        yamlfile.Positions `yaml:"-"`
 	Socket    string             `yaml:"socket"`
 	Container string             `yaml:"container"`
+	IMDS      *IMDS              `yaml:"imds"`
 	Allow     map[string]Allow   `yaml:"allow"`
 
 	file string
+}
+
+// IMDS is the door that answers as the EC2 instance metadata service. It has one credential, for the users that may have it: the kernel
+// says whose a connection is, and no groups.
+type IMDS struct {
+	At         yamlfile.Positions `yaml:"-"`
+	Address    string             `yaml:"address"`
+	Credential string             `yaml:"credential"`
 }
 
 // Allow is who may have a credential. Nobody else may.
@@ -43,6 +52,20 @@ func (c *Config) checkAgent() (mistakes []Mistake) {
 	}
 	if err := checkLoopback(a.Container); a.Container != "" && err != nil {
 		say(a.At["container"], "agent.container", "%s", err)
+	}
+	if a.IMDS != nil && a.IMDS.At != nil {
+		place := func(key string) yamlfile.Position {
+			if at, given := a.IMDS.At[key]; given {
+				return at
+			}
+			return a.IMDS.At[""]
+		}
+		if err := checkLoopback(a.IMDS.Address); err != nil {
+			say(place("address"), "agent.imds.address", "%s", err)
+		}
+		if !slices.ContainsFunc(sortedNames(a.Allow), func(name string) bool { return strings.EqualFold(name, a.IMDS.Credential) }) {
+			say(place("credential"), "agent.imds.credential", "is none of those in agent.allow")
+		}
 	}
 	if len(a.Allow) == 0 {
 		say(a.At[""], "agent.allow", "is missing: which user or group may have which credential, as backup: {users: [alice]}")
@@ -100,6 +123,14 @@ func agentSchema() map[string]any {
 		"properties": map[string]any{
 			"socket":    map[string]any{"type": "string", "description": "path of the agent's socket (default the standard one)"},
 			"container": map[string]any{"type": "string", "description": "address on loopback of the container-credentials endpoint, as 127.0.0.1:9912; off when left out"},
+			"imds": map[string]any{
+				"type": "object", "description": "the door that answers as the EC2 instance metadata service, version 2; off when left out",
+				"additionalProperties": false, "required": []string{"address", "credential"},
+				"properties": map[string]any{
+					"address":    map[string]any{"type": "string", "description": "address on loopback, as 127.0.0.1:9911"},
+					"credential": map[string]any{"type": "string", "description": "the one that it gives, to the users of its allow"},
+				},
+			},
 			"allow": map[string]any{
 				"type": "object", "description": "who may have which credential, by its name; nobody else may", "minProperties": 1,
 				"additionalProperties": map[string]any{

@@ -151,6 +151,8 @@ var malformed = []struct{ name, file, want string }{
 	{"an agent that allows nobody", static + "agent: {allow: {legacy: {}}}\n", "6:25: agent.allow.legacy allows nobody: give users, groups or both"},
 	{"an agent's user with a space", static + "agent: {allow: {legacy: {users: [alice, 'b c']}}}\n", "6:33: agent.allow.legacy.users has an entry (2) that is neither a name nor a number"},
 	{"an agent for the network", static + "agent: {container: '0.0.0.0:9912', allow: {legacy: {users: [root]}}}\n", "6:20: agent.container is not an address of loopback, as 127.0.0.1:9912"},
+	{"a metadata door for the network", static + "agent: {imds: {address: '0.0.0.0:9911', credential: legacy}, allow: {legacy: {users: [root]}}}\n", "6:25: agent.imds.address is not an address of loopback, as 127.0.0.1:9912"},
+	{"a metadata door without a credential", static + "agent: {imds: {address: '127.0.0.1:9911'}, allow: {legacy: {users: [root]}}}\n", "6:15: agent.imds.credential is none of those in agent.allow"},
 	{"an agent without a port", static + "agent: {container: 127.0.0.1, allow: {legacy: {users: [root]}}}\n", "6:20: agent.container is not an address with a port, as 127.0.0.1:9912"},
 	{"several at once, in order", strings.Replace(session, "role/backup", "user/x", 1) + "    duration: 5m\n    colour: red\n  other: {type: x}\n", "" +
 		"4:15: credentials.backup.role_arn is the ARN of something else: use one as arn:aws:iam::123456789012:role/NAME\n" +

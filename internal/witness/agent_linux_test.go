@@ -1,0 +1,134 @@
+package witness
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+// startAgent runs an agent with all doors, which serves backup to this user, and answers the variables by which clients find each door.
+func (in *installation) startAgent(t *testing.T) (doors map[string][]string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "awsauth-") // short: the names of sockets are
+	if err != nil {
+		t.Fatal(err)
+	}
+	container, metadata := freeAddress(t), freeAddress(t)
+	text, err := os.ReadFile(in.configuration)
+	if err != nil {
+		t.Fatal(err)
+	}
+	configuration := filepath.Join(filepath.Dir(in.configuration), "agent.yaml")
+	writeFile(t, configuration, string(text)+fmt.Sprintf("agent:\n  container: %q\n  imds: {address: %q, credential: backup}\n  allow: {backup: {users: [%d]}}\n",
+		container, metadata, os.Getuid()))
+	socket := filepath.Join(dir, "agent.sock")
+	c := in.client(t, in.command, "agent", "--config", configuration, "--socket", socket)
+	c.Stderr, c.Cancel = t.Output(), func() error { return c.Process.Signal(syscall.SIGTERM) }
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Signal(syscall.SIGTERM) // it may have been sent at the end of the test's context
+		if err := c.Wait(); c.ProcessState.ExitCode() != 0 {
+			t.Errorf("the agent: %v", err)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		r := run(in.client(t, in.command, "agent", "status", "--json", "--socket", socket))
+		if r.err == nil && strings.Contains(r.stdout, `"access_key_id":"ASIA`) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the agent does not serve: %v %s", r.err, r.stderr)
+		}
+	}
+	file := filepath.Join(dir, "tokens", fmt.Sprintf("user-%d", os.Getuid()), "backup")
+	token, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const on = "AWS_EC2_METADATA_DISABLED=true"
+	return map[string][]string{
+		"container, token":      {on, "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://" + container + "/", "AWS_CONTAINER_AUTHORIZATION_TOKEN=" + string(token)},
+		"container, token file": {on, "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://" + container + "/", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=" + file},
+		"metadata service":      {"AWS_EC2_METADATA_DISABLED=false", "AWS_EC2_METADATA_SERVICE_ENDPOINT=http://" + metadata + "/"},
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// knowsTokenFiles reports whether a version of botocore reads AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: those of Debian 12 do not.
+func knowsTokenFiles(version string) bool {
+	return !strings.HasPrefix(version, "aws-cli/2.9.") && !strings.HasPrefix(version, "boto3 1.26.")
+}
+
+// AWS's clients get credentials through every door of the agent, and what they sign is accepted.
+func TestClientsAskTheAgent(t *testing.T) {
+	s := newScene(t, "--seed", seed(t, archiveSeed))
+	_, serial, _ := strings.Cut(s.pki.run("x509", "-in", "backup.pem", "-noout", "-serial"), "=")
+	s.id.serial = strings.ToLower(strings.TrimSpace(serial))
+	in := install(t, s, "a plain path", "bin", "acme configuration")
+	doors := in.startAgent(t)
+	for door, variables := range doors {
+		t.Run("the Go SDK through "+door, func(t *testing.T) {
+			clearEnvironment(t)
+			for _, assignment := range append(variables, "AWS_CONFIG_FILE="+in.config, "HOME="+in.home) {
+				name, value, _ := strings.Cut(assignment, "=")
+				t.Setenv(name, value)
+			}
+			c, err := config.LoadDefaultConfig(t.Context(), config.WithBaseEndpoint(in.Endpoint), config.WithRegion(region))
+			if err != nil {
+				t.Fatal(err)
+			}
+			who, err := sts.NewFromConfig(c).GetCallerIdentity(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := aws.ToString(who.Arn); got != in.callers["backup"] {
+				t.Errorf("got %s, want %s", got, in.callers["backup"])
+			}
+		})
+	}
+	t.Run("others", func(t *testing.T) {
+		for door, variables := range doors {
+			ask := func(version string, c *exec.Cmd) {
+				if door == "container, token file" && !knowsTokenFiles(version) {
+					t.Logf("%s knows no token file", version)
+					return
+				}
+				t.Run(version+" through "+door, func(t *testing.T) {
+					t.Parallel()
+					c.Env = append(c.Env, variables...)
+					in.checkARN(t, mustRun(t, c), in.callers["backup"])
+				})
+			}
+			for _, cli := range awsCLIs(t) {
+				ask(cli.version, in.client(t, cli.path, "--region", region, "--output", "json", "sts", "get-caller-identity", "--endpoint-url", in.Endpoint))
+			}
+			for _, python := range pythons(t) {
+				ask(python.version, in.client(t, python.path, "testdata/caller.py", in.Endpoint, region))
+			}
+		}
+	})
+}
