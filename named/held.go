@@ -149,6 +149,15 @@ func (c *Credential) heldRequest(ctx context.Context) ([]byte, error) {
 	return request, nil
 }
 
+// Certificates tells the certificates of the pipeline from others, as they are now; "" where they cannot be read.
+func (c *Credential) Certificates(ctx context.Context) string {
+	request, err := c.heldRequest(ctx)
+	if err != nil {
+		return ""
+	}
+	return string(request)
+}
+
 // certificateDigest tells certificates apart without their keys and passwords: after a renewal it is another.
 func (c *Credential) certificateDigest(ctx context.Context) (string, error) {
 	switch source := c.session.Identity.(type) {

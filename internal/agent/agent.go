@@ -69,6 +69,7 @@ type served struct {
 	rule       rule
 	count      *atomic.Int64
 	last       *atomic.Pointer[named.Obtained] // what has been got, and how; nil before
+	failedWith *atomic.Pointer[string]         // the certificates at the last failure; nil for none
 }
 
 // New checks what is configured.
@@ -121,11 +122,11 @@ func (a *Agent) serve(c *config.Config, name string, allow config.Allow) (*serve
 	}
 	s := &served{
 		name: credential.Name(), request: credential.Request(), credential: credential, rule: r,
-		count: new(atomic.Int64), last: new(atomic.Pointer[named.Obtained]),
+		count: new(atomic.Int64), last: new(atomic.Pointer[named.Obtained]), failedWith: new(atomic.Pointer[string]),
 	}
 	if g := a.now.Load(); g != nil {
 		if before := g.served[lower(name)]; before != nil && string(before.request) == string(s.request) {
-			s.credential, s.cache, s.count, s.last = before.credential, before.cache, before.count, before.last
+			s.credential, s.cache, s.count, s.last, s.failedWith = before.credential, before.cache, before.count, before.last, before.failedWith
 			s.cache.Retry() // what has failed may be mended
 			return s, nil
 		}
@@ -138,10 +139,13 @@ func (a *Agent) serve(c *config.Config, name string, allow config.Allow) (*serve
 
 // Retrieve has the pipeline run.
 func (s *served) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	certificates := s.credential.Certificates(ctx)
 	got, err := s.credential.Obtain(ctx)
 	if err != nil {
+		s.failedWith.Store(&certificates)
 		return aws.Credentials{}, err
 	}
+	s.failedWith.Store(nil)
 	s.last.Store(got)
 	return got.Credentials, nil
 }
@@ -214,11 +218,32 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		go a.tokens.rotate(ctx, func() *generation { return a.now.Load() })
 		defer func() { err = errors.Join(err, a.tokens.remove()) }()
 	}
+	go a.watchCertificates(ctx)
 	err = a.serveDoors(ctx, doors)
 	last := a.now.Load()
 	last.stop()
 	<-last.stopped
 	return err
+}
+
+// look is how often it is looked whether a certificate with which a call has failed is another by now.
+const look = 5 * time.Second
+
+// watchCertificates has AWS asked again at once when a certificate with which it was asked in vain has been renewed: a refusal would
+// otherwise wait for minutes.
+func (a *Agent) watchCertificates(ctx context.Context) {
+	for sleep(ctx, look) {
+		for _, s := range a.now.Load().served {
+			failed := s.failedWith.Load()
+			if failed == nil {
+				continue
+			}
+			if now := s.credential.Certificates(ctx); now != "" && now != *failed && s.failedWith.CompareAndSwap(failed, &now) {
+				a.options.Log.Info("another certificate", "name", s.name)
+				s.cache.Retry()
+			}
+		}
+	}
 }
 
 // door is a listener and what is behind it.

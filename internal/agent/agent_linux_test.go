@@ -446,6 +446,32 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// A certificate that AWS refuses is asked about again as soon as there is another.
+func TestARenewedCertificateIsUsedAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, allowMe("one"))
+	h.settled()
+	awsauthtest.NewCA(t, "stranger").Issue("client").WriteFiles(h.dir)
+	h.configure(allowMe("one", "two"))
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.settled()
+	refused := new(agent.RefusalError)
+	if _, err := h.client().Credentials(t.Context(), "two"); !errors.As(err, &refused) || !strings.Contains(err.Error(), "Untrusted signing certificate") {
+		t.Fatalf("with a certificate that AWS does not know: got %v", err)
+	}
+	h.local.Client("client").WriteFiles(h.dir)
+	renewed := time.Now()
+	for s := h.agent.Status(); s.Credentials[1].AccessKeyID == ""; s = h.agent.Status() {
+		if time.Since(renewed) > 20*time.Second {
+			t.Fatalf("after %s: %+v", time.Since(renewed), s.Credentials[1])
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Logf("used after %s", time.Since(renewed))
+}
+
 func TestOneAgentAtASocket(t *testing.T) {
 	h := newHost(t, allowMe("one"))
 	second, err := agent.New(agent.Options{
