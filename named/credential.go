@@ -38,6 +38,8 @@ type Surroundings struct {
 	// Step is told what is being waited for; the function it answers, that it is over. Nil for nobody.
 	Step      func(what string) (done func())
 	UserAgent string
+	// Transport sends requests; nil means one of its own. Those who build many share one: NewTransport.
+	Transport http.RoundTripper
 }
 
 // Use is the use of a certificate.
@@ -109,16 +111,28 @@ func (e *SettingError) Unwrap() error { return e.Err }
 
 // Build makes the pipeline that a configuration describes. It reads no certificate and no secret.
 func Build(r *config.Resolved, s Surroundings) (*Credential, error) {
-	roots, err := s.Environment.RootCAs()
-	if err != nil {
-		return nil, err
+	transport := s.Transport
+	if transport == nil {
+		var err error
+		if transport, err = NewTransport(s.Environment); err != nil {
+			return nil, err
+		}
 	}
 	if s.Resolve == nil {
 		s.Resolve = func(ctx context.Context, _ string, r secret.Reference) (secret.Secret, error) {
 			return Resolver(s.Environment).Resolve(ctx, r)
 		}
 	}
-	return build(r, s, rolesanywhere.NewTransport(rolesanywhere.TransportConfig{Proxy: s.Environment.Proxy(), RootCAs: roots}))
+	return build(r, s, transport)
+}
+
+// NewTransport makes a transport with the proxy and the certificate authorities of an environment.
+func NewTransport(e config.Environment) (http.RoundTripper, error) {
+	roots, err := e.RootCAs()
+	if err != nil {
+		return nil, err
+	}
+	return rolesanywhere.NewTransport(rolesanywhere.TransportConfig{Proxy: e.Proxy(), RootCAs: roots}), nil
 }
 
 func build(r *config.Resolved, s Surroundings, transport http.RoundTripper) (*Credential, error) {

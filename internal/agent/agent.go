@@ -29,8 +29,8 @@ import (
 type Options struct {
 	// Load reads the configuration, at the start and at every reload.
 	Load func() (*config.Config, error)
-	// Build makes the pipeline of a configured credential.
-	Build func(c *config.Config, name string) (*named.Credential, error)
+	// Build answers what makes the pipelines of a configuration, by name.
+	Build func(c *config.Config) (func(name string) (*named.Credential, error), error)
 	// Socket is where it listens when the configuration does not say.
 	Socket string
 	Log    *slog.Logger
@@ -95,12 +95,16 @@ func (a *Agent) read() (*generation, error) {
 	if c.Agent == nil {
 		return nil, ErrNothingToServe
 	}
+	build, err := a.options.Build(c)
+	if err != nil {
+		return nil, err
+	}
 	g := &generation{config: *c.Agent, served: map[string]*served{}}
 	if g.config.Socket == "" {
 		g.config.Socket = a.options.Socket
 	}
 	for name, allow := range c.Agent.Allow {
-		s, err := a.serve(c, name, allow)
+		s, err := a.serve(build, name, allow)
 		if err != nil {
 			return nil, err
 		}
@@ -111,8 +115,8 @@ func (a *Agent) read() (*generation, error) {
 	return g, nil
 }
 
-func (a *Agent) serve(c *config.Config, name string, allow config.Allow) (*served, error) {
-	credential, err := a.options.Build(c, name)
+func (a *Agent) serve(build func(name string) (*named.Credential, error), name string, allow config.Allow) (*served, error) {
+	credential, err := build(name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -73,6 +73,18 @@ func (h *host) configure(part string) {
 	}
 }
 
+// builder builds pipelines in an empty environment.
+func builder(c *config.Config) (func(string) (*named.Credential, error), error) {
+	environment := config.Environment{Lookup: func(string) (string, bool) { return "", false }}
+	return func(name string) (*named.Credential, error) {
+		r, err := c.Resolve(name, nil)
+		if err != nil {
+			return nil, err
+		}
+		return named.Build(r, named.Surroundings{Environment: environment, Store: &named.Store{}})
+	}, nil
+}
+
 func newHost(t *testing.T, part string) *host {
 	t.Helper()
 	if !agent.KnowsPeers {
@@ -93,19 +105,12 @@ func newHost(t *testing.T, part string) *host {
 	h := &host{T: t, local: awsauthtest.Start(t), dir: dir, socket: filepath.Join(dir, "run", "agent.sock"), log: new(lines)}
 	h.local.Client("client").WriteFiles(dir)
 	h.configure(part)
-	environment := config.Environment{Lookup: func(string) (string, bool) { return "", false }}
 	ready := make(chan struct{})
 	h.agent, err = agent.New(agent.Options{
 		Load: func() (*config.Config, error) {
 			return config.Load([]config.File{{Path: filepath.Join(dir, "config.yaml"), Named: true}})
 		},
-		Build: func(c *config.Config, name string) (*named.Credential, error) {
-			r, err := c.Resolve(name, nil)
-			if err != nil {
-				return nil, err
-			}
-			return named.Build(r, named.Surroundings{Environment: environment, Store: &named.Store{}})
-		},
+		Build: builder,
 		Socket: h.socket, Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Ready: func() { close(ready) },
 	})
@@ -478,13 +483,7 @@ func TestOneAgentAtASocket(t *testing.T) {
 		Load: func() (*config.Config, error) {
 			return config.Load([]config.File{{Path: filepath.Join(h.dir, "config.yaml"), Named: true}})
 		},
-		Build: func(c *config.Config, name string) (*named.Credential, error) {
-			r, err := c.Resolve(name, nil)
-			if err != nil {
-				return nil, err
-			}
-			return named.Build(r, named.Surroundings{Environment: config.Environment{Lookup: func(string) (string, bool) { return "", false }}, Store: &named.Store{}})
-		},
+		Build: builder,
 		Socket: h.socket, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -52,7 +53,11 @@ that ends. docs/agent.md says more.`,
 	return c
 }
 
+// runsForLong is how much garbage a process that runs for long may have, in percent of what it uses: one that ends soon has more.
+const runsForLong = 100
+
 func runAgent(ctx context.Context, streams IO, where *place, socket string, asJSON bool) error {
+	debug.SetGCPercent(runsForLong)
 	if !agent.KnowsPeers {
 		return configurationError{error: errors.New("this system does not say who asks on a socket"), hint: "awsauth exec serves one program, and awsauth get NAME each call"}
 	}
@@ -70,9 +75,7 @@ func runAgent(ctx context.Context, streams IO, where *place, socket string, asJS
 	m := &manager{log: log}
 	a, err := agent.New(agent.Options{
 		Load: func() (*config.Config, error) { return where.load(streams) },
-		Build: func(c *config.Config, name string) (*named.Credential, error) {
-			return buildForAgent(streams, where, c, name)
-		},
+		Build: func(c *config.Config) (func(name string) (*named.Credential, error), error) { return builderForAgent(streams, where, c) },
 		Socket: socket, Log: log, Inherited: inherited, Ready: m.ready,
 	})
 	if errors.Is(err, agent.ErrNothingToServe) {
@@ -103,14 +106,22 @@ func runAgent(ctx context.Context, streams IO, where *place, socket string, asJS
 	return err
 }
 
-// buildForAgent builds a pipeline that nobody can be asked anything for.
-func buildForAgent(streams IO, where *place, c *config.Config, name string) (*named.Credential, error) {
-	resolved, err := c.Resolve(name, nil)
+// builderForAgent builds the pipelines of a configuration, which share a store and a transport. Nobody can be asked anything for them.
+func builderForAgent(streams IO, where *place, c *config.Config) (func(name string) (*named.Credential, error), error) {
+	transport, err := named.NewTransport(streams.Environment)
 	if err != nil {
-		return nil, configurationProblem(err)
+		return nil, err
 	}
-	store := named.OpenStore(streams.Environment, where.store, c)
-	return build(resolved, named.Surroundings{Environment: streams.Environment, Store: store, UserAgent: userAgent()})
+	s := named.Surroundings{
+		Environment: streams.Environment, Store: named.OpenStore(streams.Environment, where.store, c), UserAgent: userAgent(), Transport: transport,
+	}
+	return func(name string) (*named.Credential, error) {
+		resolved, err := c.Resolve(name, nil)
+		if err != nil {
+			return nil, configurationProblem(err)
+		}
+		return build(resolved, s)
+	}, nil
 }
 
 // askAgent asks a running agent for what is configured under a name; nil when there is none, or when the call has a configuration of

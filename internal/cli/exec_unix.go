@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -135,6 +136,7 @@ func serveCommand(c *cobra.Command, streams IO, where *place, name string, noCac
 			err = errors.Join(err, say(strings.ReplaceAll(err.Error(), "\n", " ")))
 		}
 	}()
+	debug.SetGCPercent(runsForLong)
 	if err := hideMemory(); err != nil {
 		return err
 	}
