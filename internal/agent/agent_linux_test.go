@@ -110,7 +110,7 @@ func newHost(t *testing.T, part string) *host {
 		Load: func() (*config.Config, error) {
 			return config.Load([]config.File{{Path: filepath.Join(dir, "config.yaml"), Named: true}})
 		},
-		Build: builder,
+		Build:  builder,
 		Socket: h.socket, Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Ready: func() { close(ready) },
 	})
@@ -483,7 +483,7 @@ func TestOneAgentAtASocket(t *testing.T) {
 		Load: func() (*config.Config, error) {
 			return config.Load([]config.File{{Path: filepath.Join(h.dir, "config.yaml"), Named: true}})
 		},
-		Build: builder,
+		Build:  builder,
 		Socket: h.socket, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

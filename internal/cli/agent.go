@@ -75,7 +75,9 @@ func runAgent(ctx context.Context, streams IO, where *place, socket string, asJS
 	m := &manager{log: log}
 	a, err := agent.New(agent.Options{
 		Load: func() (*config.Config, error) { return where.load(streams) },
-		Build: func(c *config.Config) (func(name string) (*named.Credential, error), error) { return builderForAgent(streams, where, c) },
+		Build: func(c *config.Config) (func(name string) (*named.Credential, error), error) {
+			return builderForAgent(streams, where, c)
+		},
 		Socket: socket, Log: log, Inherited: inherited, Ready: m.ready,
 	})
 	if errors.Is(err, agent.ErrNothingToServe) {
