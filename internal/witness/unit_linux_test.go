@@ -1,0 +1,31 @@
+package witness
+
+import (
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+var exposureForm = regexp.MustCompile(`Overall exposure level for awsauth-agent.service: ([0-9.]+) `)
+
+// The agent's unit is one that systemd reads without a complaint, and exposes little.
+func TestTheUnitOfTheAgent(t *testing.T) {
+	const unit = "../../contrib/systemd/awsauth-agent.service"
+	r := run(exec.CommandContext(t.Context(), installed(t, "systemd-analyze"), "security", "--offline=true", "--no-pager", unit))
+	found := exposureForm.FindStringSubmatch(r.stdout)
+	if r.err != nil || found == nil {
+		t.Fatalf("%v: %s%s", r.err, r.stdout, r.stderr)
+	}
+	exposure, err := strconv.ParseFloat(found[1], 64)
+	if err != nil || exposure > 1.5 {
+		t.Errorf("got an exposure of %s, %v, want 1.5 at most", found[1], err)
+	}
+	for line := range strings.Lines(r.stderr) {
+		if strings.Contains(line, "awsauth-agent.service:") {
+			t.Errorf("systemd says: %s", line)
+		}
+	}
+	t.Logf("exposure %s", found[1])
+}
