@@ -201,6 +201,13 @@ func TestMain(m *testing.M) {
 		fmt.Println(askMetadata(address))
 		return
 	}
+	if path, ok := strings.CutPrefix(order, "serve "); ok {
+		if err := pretend(path); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		return
+	}
 	socket, names, _ := strings.Cut(order, " ")
 	for _, name := range strings.Fields(names) {
 		_, err := agent.Client{Socket: socket}.Credentials(context.Background(), name)
@@ -212,6 +219,55 @@ func TestMain(m *testing.M) {
 			fmt.Println(name, refused.Code)
 		default:
 			fmt.Println(name, err)
+		}
+	}
+}
+
+// pretend is an agent of its own: it gives anybody something.
+func pretend(path string) error {
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(path, 0o666); err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"name":"one","type":"session","access_key_id":"ASIAFOREIGN","secret_access_key":"x"}`)
+	}))
+}
+
+// What another user serves at the socket is not believed: they could give credentials of their own, and see what is done with them.
+func TestAnAgentOfAnotherUserIsNotBelieved(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("left out: only root can become other users")
+	}
+	h := newHost(t, allowMe("one"))
+	for uid, want := range map[uint32]string{5001: "belongs to an agent of user 5001", 0: ""} {
+		dir := filepath.Join(h.dir, fmt.Sprint(uid))
+		if err := errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, int(uid), int(uid))); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, "agent.sock")
+		c := h.program(&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}, "serve "+path)
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = c.Process.Kill()
+			_ = c.Wait()
+		})
+		if _, err := io.ReadFull(out, make([]byte, len("ready\n"))); err != nil {
+			t.Fatal(err)
+		}
+		a, err := agent.Client{Socket: path}.Credentials(t.Context(), "one")
+		if want == "" && (err != nil || a.AccessKeyID != "ASIAFOREIGN") || want != "" && (err == nil || !strings.Contains(err.Error(), want) || a.AccessKeyID != "") {
+			t.Errorf("of user %d: got %q, %v, want %q", uid, a.AccessKeyID, err, want)
 		}
 	}
 }
@@ -287,6 +343,16 @@ func (h *host) askAs(attributes *syscall.SysProcAttr, names ...string) map[strin
 // askRaw runs this test's program with an order as another user.
 func (h *host) askRaw(attributes *syscall.SysProcAttr, order string) string {
 	h.Helper()
+	out, err := h.program(attributes, order).CombinedOutput()
+	if err != nil {
+		h.Fatalf("%v: %s", err, out)
+	}
+	return string(out)
+}
+
+// program is this test's program with an order.
+func (h *host) program(attributes *syscall.SysProcAttr, order string) *exec.Cmd {
+	h.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		h.Fatal(err)
@@ -303,11 +369,7 @@ func (h *host) askRaw(attributes *syscall.SysProcAttr, order string) string {
 	}
 	c := exec.CommandContext(h.Context(), program)
 	c.Env, c.SysProcAttr, c.Dir = []string{askVariable + "=" + order, "GORACE=atexit_sleep_ms=0"}, attributes, "/"
-	out, err := c.CombinedOutput()
-	if err != nil {
-		h.Fatalf("%v: %s", err, out)
-	}
-	return string(out)
+	return c
 }
 
 // A1: ten peers ask for four credentials each. Who may have what is written down here, and not computed.

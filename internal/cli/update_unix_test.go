@@ -94,7 +94,7 @@ func TestUpdateKeepsAProfileFresh(t *testing.T) {
 // A file that cannot be written is tried again soon, and one that never could ends it.
 func TestUpdateTriesAgainToWrite(t *testing.T) {
 	t.Parallel()
-	h := newExecHost(t, awsauthtest.Config{Emulator: emulator.Config{SessionLifetime: 3 * time.Second}})
+	h := newExecHost(t, awsauthtest.Config{Emulator: emulator.Config{SessionLifetime: 12 * time.Second}})
 	dir := filepath.Join(h.dir, "aws")
 	file := filepath.Join(dir, "credentials")
 	if err := os.MkdirAll(file, 0o700); err != nil { // a directory in its place
@@ -139,7 +139,11 @@ func TestUpdateTriesAgainToWrite(t *testing.T) {
 	if err := errors.Join(os.Remove(file), os.Rename(file+".aside", file)); err != nil {
 		t.Fatal(err)
 	}
+	mended := time.Now()
 	next("has ASIAEMU")
+	if took := time.Since(mended); took > 5*time.Second { // the next session comes after six at least
+		t.Errorf("it is written %s after it could be", took)
+	}
 }
 
 // AWS may come back, and is waited for; what only a person can mend ends it.
