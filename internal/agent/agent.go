@@ -6,6 +6,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,9 +32,9 @@ type Options struct {
 	Load func() (*config.Config, error)
 	// Build answers what makes the pipelines of a configuration, by name.
 	Build func(c *config.Config) (func(name string) (*named.Credential, error), error)
-	// Socket is where it listens when the configuration does not say.
-	Socket string
-	Log    *slog.Logger
+	// Socket is where it listens when the configuration does not say, and Override what counts whatever that says.
+	Socket, Override string
+	Log              *slog.Logger
 	// Inherited are listeners that the service manager has opened, by their network: "unix" and "tcp". They take the place of those
 	// that would be opened.
 	Inherited map[string]net.Listener
@@ -48,6 +49,7 @@ type Agent struct {
 	now     atomic.Pointer[generation]
 	refused atomic.Int64
 	tokens  *tokens
+	socket  atomic.Pointer[string] // where it listens; nil when it does not
 	reload  sync.Mutex
 }
 
@@ -100,9 +102,7 @@ func (a *Agent) read() (*generation, error) {
 		return nil, err
 	}
 	g := &generation{config: *c.Agent, served: map[string]*served{}}
-	if g.config.Socket == "" {
-		g.config.Socket = a.options.Socket
-	}
+	g.config.Socket = cmp.Or(a.options.Override, g.config.Socket, a.options.Socket)
 	for name, allow := range c.Agent.Allow {
 		s, err := a.serve(build, name, allow)
 		if err != nil {
@@ -188,6 +188,7 @@ func stamp(t time.Time) string {
 func (a *Agent) Run(ctx context.Context) (err error) {
 	g := a.now.Load()
 	socket := a.options.Inherited["unix"]
+	defer func() { a.socket.Store(nil) }()
 	if socket == nil {
 		var unlock func() error
 		if socket, unlock, err = listenSocket(ctx, g.config.Socket); err != nil {
@@ -195,15 +196,17 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		}
 		defer func() { err = errors.Join(err, unlock()) }()
 	}
-	doors := []door{{socket, a.socketHandler(), withPeer}}
+	at := socket.Addr().String()
+	a.socket.Store(&at)
+	doors := []door{{newCrowd(socket, peerOfSocket), a.socketHandler()}}
 	if l := a.options.Inherited["tcp"]; l != nil || g.config.Container != "" {
 		if l == nil {
 			if l, err = new(net.ListenConfig).Listen(ctx, "tcp", g.config.Container); err != nil {
 				return errors.Join(fmt.Errorf("agent.container: %w", err), socket.Close())
 			}
 		}
-		doors = append(doors, door{l, a.containerHandler(l), nil})
-		if a.tokens, err = newTokens(g.config.Socket, a.options.Log); err != nil {
+		doors = append(doors, door{newCrowd(l, tcpPeer), a.containerHandler(l)})
+		if a.tokens, err = newTokens(at, a.options.Log); err != nil {
 			return errors.Join(err, socket.Close(), l.Close())
 		}
 	}
@@ -212,15 +215,15 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		if err != nil {
 			return errors.Join(fmt.Errorf("agent.imds: %w", err), closeAll(doors))
 		}
-		doors = append(doors, door{l, a.imdsHandler(l, g.config.IMDS.Credential), withTCPPeer})
+		doors = append(doors, door{newCrowd(l, tcpPeer), a.imdsHandler(l, g.config.IMDS.Credential)})
 	}
 	a.keep(ctx, g)
 	if a.tokens != nil {
 		if err := a.tokens.write(g); err != nil {
-			return errors.Join(err, closeAll(doors))
+			a.options.Log.Error("some tokens cannot be made", "error", err.Error())
 		}
 		go a.tokens.rotate(ctx, func() *generation { return a.now.Load() })
-		defer func() { err = errors.Join(err, a.tokens.remove()) }()
+		defer func() { err = errors.Join(err, a.tokens.close()) }()
 	}
 	go a.watchCertificates(ctx)
 	err = a.serveDoors(ctx, doors)
@@ -254,8 +257,6 @@ func (a *Agent) watchCertificates(ctx context.Context) {
 type door struct {
 	net.Listener
 	handler http.Handler
-	// known finds out who has connected; nil when a token says it.
-	known func(context.Context, net.Conn) context.Context
 }
 
 func closeAll(doors []door) (err error) {
@@ -273,7 +274,7 @@ func (a *Agent) serveDoors(ctx context.Context, doors []door) error {
 	var servers []*http.Server
 	for _, d := range doors {
 		s := guard.Server(d.handler)
-		s.ConnContext = d.known
+		s.ConnContext = withPeer
 		s.ErrorLog = slog.NewLogLogger(a.options.Log.Handler(), slog.LevelDebug)
 		servers = append(servers, s)
 		go func() { failed <- s.Serve(d.Listener) }()
@@ -290,7 +291,9 @@ func (a *Agent) serveDoors(ctx context.Context, doors []door) error {
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	for _, s := range servers {
-		err = errors.Join(err, s.Shutdown(stopping))
+		if s.Shutdown(stopping) != nil { // somebody is slow, and is left
+			err = errors.Join(err, s.Close())
+		}
 	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -339,7 +342,7 @@ func (a *Agent) Reload(ctx context.Context) error {
 	a.keep(ctx, g)
 	if a.tokens != nil {
 		if err := a.tokens.write(g); err != nil {
-			return err
+			a.options.Log.Error("some tokens cannot be made", "error", err.Error())
 		}
 	}
 	a.options.Log.Info("the configuration is read anew", "credentials", len(g.names))

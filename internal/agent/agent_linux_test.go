@@ -431,7 +431,7 @@ func TestAPeerThatTheKernelCannotNameIsRefused(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("left out: it takes root")
 	}
-	h := newHost(t, "agent: {allow: {one: {users: [\"65534\", \"0\"]}}}\n")
+	h := newHost(t, "agent: {allow: {one: {groups: [\"65534\"]}}}\n")
 	h.settled()
 	got := h.askAs(&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}, "one")
 	if got["one"] != "UnknownPeer" {
@@ -578,7 +578,7 @@ func TestTheContainerDoorAsksForATokenFromItsFile(t *testing.T) {
 	h.settled()
 	token := func(path string) string {
 		t.Helper()
-		file := filepath.Join(h.dir, "run", "tokens", path)
+		file := filepath.Join(h.dir, "run", "agent.tokens", path)
 		info, err := os.Stat(file)
 		if err != nil {
 			t.Fatal(err)
@@ -644,7 +644,7 @@ func TestTheContainerDoorAsksForATokenFromItsFile(t *testing.T) {
 	if status, key := ask(gone); status != http.StatusForbidden || key != "" {
 		t.Errorf("a token of what is no longer allowed: got %d and %q", status, key)
 	}
-	if _, err := os.Stat(filepath.Join(h.dir, "run", "tokens", mine+"one")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(h.dir, "run", "agent.tokens", mine+"one")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("its file: got %v", err)
 	}
 	if said := h.log.String(); strings.Contains(said, gone) {
@@ -719,5 +719,189 @@ func TestStatusIsForTheAgentsUserAlone(t *testing.T) {
 	r := h.askAs(&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 5001, Gid: 5001}}, "../status")
 	if r["../status"] == "given" {
 		t.Error("another user has got the status")
+	}
+}
+
+// start runs an agent at a socket, and answers how it ended when it does not come up.
+func (h *host) start(socket string) error {
+	h.Helper()
+	a, err := agent.New(agent.Options{
+		Load: func() (*config.Config, error) {
+			return config.Load([]config.File{{Path: filepath.Join(h.dir, "config.yaml"), Named: true}})
+		},
+		Build: builder, Override: socket, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(h.Context(), 10*time.Second)
+	defer cancel()
+	go func() {
+		if _, err := (agent.Client{Socket: socket}).Status(ctx); err == nil {
+			cancel()
+		}
+	}()
+	return a.Run(ctx)
+}
+
+// What lies where an agent wants to listen and is not its own stays as it is.
+func TestWhatIsNotTheAgentsStays(t *testing.T) {
+	h := newHost(t, strings.Replace(allowMe("one"), "agent:\n", fmt.Sprintf("agent:\n  container: %q\n", freePort(t)), 1))
+	h.settled()
+	run := filepath.Join(h.dir, "other")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	put := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(run, name)
+		must(os.MkdirAll(filepath.Dir(path), 0o755))
+		must(os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	kept := []string{put("agent.tokens/data.txt", "theirs"), put("tokens/data.txt", "theirs"), put("file.sock", "theirs")}
+	other, err := net.Listen("unix", filepath.Join(run, "live.sock"))
+	must(err)
+	defer other.Close()
+	for name, want := range map[string]string{
+		"file.sock": "something else is in the socket's place", "live.sock": agent.ErrRuns.Error(), filepath.Join("file.sock", "x.sock"): "no directory",
+	} {
+		if err := h.start(filepath.Join(run, name)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+	// An agent beside the first one ends without what it has not made.
+	second := filepath.Join(h.dir, "run", "second.sock")
+	h.configure(allowMe("one"))
+	if err := h.start(second); err != nil {
+		t.Errorf("a second agent: got %v", err)
+	}
+	tokens, err := filepath.Glob(filepath.Join(h.dir, "run", "agent.tokens", "*", "one"))
+	if err != nil || len(tokens) != 1 {
+		t.Errorf("the first one's tokens: got %q, %v", tokens, err)
+	}
+	for _, path := range kept {
+		if text, err := os.ReadFile(path); err != nil || string(text) != "theirs" {
+			t.Errorf("%s: got %q, %v", path, text, err)
+		}
+	}
+	if c, err := net.Dial("unix", other.Addr().String()); err != nil {
+		t.Errorf("another program's socket: %v", err)
+	} else {
+		must(c.Close())
+	}
+}
+
+// A directory that others can change is no place for a socket: they could put another one there, or a link.
+func TestADirectoryOfOthersIsNoPlaceForASocket(t *testing.T) {
+	h := newHost(t, allowMe("one"))
+	for name, spoil := range map[string]func(string) error{
+		"others can write": func(dir string) error { return os.Chmod(dir, 0o777) },
+		"it is another user's": func(dir string) error {
+			if os.Getuid() != 0 {
+				t.Log("left out: only root can give a directory away")
+				return os.Chmod(dir, 0o777)
+			}
+			return os.Chown(dir, 5001, 5001)
+		},
+	} {
+		dir := filepath.Join(h.dir, "dir "+name[:2])
+		if err := errors.Join(os.Mkdir(dir, 0o755), os.Symlink(filepath.Join(h.dir, "made"), filepath.Join(dir, "agent.sock.lock")), spoil(dir)); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.start(filepath.Join(dir, "agent.sock")); err == nil || !strings.Contains(err.Error(), "can be changed by others") {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if _, err := os.Lstat(filepath.Join(h.dir, "made")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: a link was followed: %v", name, err)
+		}
+	}
+}
+
+// Tokens that cannot be made take nothing from what is revoked, and those of others stay good.
+func TestWhatIsRevokedIsRevokedThoughNoTokenCanBeMade(t *testing.T) {
+	address, uid := freePort(t), os.Getuid()
+	part := func(allow string) string {
+		return fmt.Sprintf("agent:\n  container: %q\n  allow: {%s}\n", address, allow)
+	}
+	h := newHost(t, part(fmt.Sprintf("one: {users: [%d]}, two: {users: [%d]}", uid, uid)))
+	h.settled()
+	dir := filepath.Join(h.dir, "run", "agent.tokens")
+	read := func(name string) string {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("user-%d", uid), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	ask := func(token string) int {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodGet, "http://"+address+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", token)
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := response.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		return response.StatusCode
+	}
+	one, two := read("one"), read("two")
+	// A file in the place of a directory keeps the new token from being made.
+	if err := os.WriteFile(filepath.Join(dir, "group-4000000000"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.configure(part(fmt.Sprintf("two: {users: [%d]}, three: {groups: [\"4000000000\"]}", uid)))
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := [2]int{ask(one), ask(two)}; got != [2]int{http.StatusForbidden, http.StatusOK} {
+		t.Errorf("what is revoked and what is not: got %v", got)
+	}
+	if said := h.log.String(); !strings.Contains(said, "some tokens cannot be made") {
+		t.Error("that a token cannot be made is not said")
+	}
+	if err := os.Remove(filepath.Join(dir, "group-4000000000")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// One user's connections, however many, leave room for others', and nobody keeps the agent from ending.
+func TestACrowdOfOneUserLeavesRoomForOthers(t *testing.T) {
+	h := newHost(t, allowMe("one"))
+	h.settled()
+	var all []net.Conn
+	defer func() {
+		for _, c := range all {
+			_ = c.Close()
+		}
+	}()
+	for range 200 {
+		c, err := net.Dial("unix", h.socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+		_, _ = io.WriteString(c, "GET /status HTTP/1.1\r\nHost: "+agent.Host+"\r\nContent-Length: 5000\r\n\r\n") // some are cut off
+	}
+	if os.Getuid() == 0 {
+		if got := h.askAs(&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 5001, Gid: 5001}}, "one"); got["one"] != "NotAllowed" {
+			t.Errorf("another user: got %q, want an answer", got["one"])
+		}
+	}
+	start := time.Now()
+	if err := h.stop(); err != nil {
+		t.Errorf("told to stop: %v", err)
+	}
+	if took := time.Since(start); took > 15*time.Second {
+		t.Errorf("it ended after %s", took)
 	}
 }

@@ -96,8 +96,11 @@ func (c Client) get(ctx context.Context, path string, into any) (err error) {
 // dial connects to the socket of an agent that belongs to this user or to the superuser: another's could give anything.
 func (c Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	info, err := os.Lstat(c.Socket)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode()&fs.ModeSocket == 0 {
+	switch {
+	case err == nil && info.Mode()&fs.ModeSocket == 0, errors.Is(err, fs.ErrNotExist):
 		return nil, ErrNoAgent
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOTDIR):
+		return nil, ErrNoAgent // none of this user's: a directory of somebody else, as XDG_RUNTIME_DIR after su
 	}
 	if err != nil {
 		return nil, err
@@ -109,7 +112,7 @@ func (c Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	owner, err := peerOf(conn.(*net.UnixConn))
+	owner, err := peerOf(conn)
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return nil, errors.Join(err, conn.Close())
 	}

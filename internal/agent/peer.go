@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"os/user"
 	"slices"
 	"strconv"
@@ -43,6 +44,9 @@ func newRule(a config.Allow) (r rule, err error) {
 			}
 			return u.Uid, nil
 		})
+		if lookUpErr == nil && id == overflowID {
+			lookUpErr = fmt.Errorf("user %s is who the kernel says where it cannot say who asks", name)
+		}
 		r.users, err = append(r.users, id), errors.Join(err, lookUpErr)
 	}
 	for _, name := range a.Groups {

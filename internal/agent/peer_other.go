@@ -12,4 +12,4 @@ const KnowsPeers = false
 
 func tcpPeer(net.Conn) (Peer, error) { return Peer{}, errors.ErrUnsupported }
 
-func peerOf(*net.UnixConn) (Peer, error) { return Peer{}, errors.ErrUnsupported }
+func peerOf(net.Conn) (Peer, error) { return Peer{}, errors.ErrUnsupported }

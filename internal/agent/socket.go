@@ -10,11 +10,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
 
 	"github.com/awsauth-go/awsauth/internal/guard"
+	"github.com/awsauth-go/awsauth/internal/safefile"
 	"github.com/awsauth-go/awsauth/named"
 )
 
@@ -27,7 +29,7 @@ func listenSocket(ctx context.Context, path string) (l net.Listener, unlock func
 	if err := makePublic(filepath.Dir(path)); err != nil {
 		return nil, nil, err
 	}
-	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
+	lock := flock.New(path+".lock", flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|noLink))
 	mine, err := lock.TryLock()
 	switch {
 	case err != nil:
@@ -35,7 +37,7 @@ func listenSocket(ctx context.Context, path string) (l net.Listener, unlock func
 	case !mine:
 		return nil, nil, fmt.Errorf("%s: %w", path, ErrRuns)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := removeStale(ctx, path); err != nil {
 		return nil, nil, errors.Join(err, lock.Unlock())
 	}
 	l, err = new(net.ListenConfig).Listen(ctx, "unix", path)
@@ -48,13 +50,51 @@ func listenSocket(ctx context.Context, path string) (l net.Listener, unlock func
 	return l, lock.Unlock, nil
 }
 
-// makePublic makes a directory that everybody may look for a socket or a file in, whatever the umask is. One that is there stays as
-// it is.
-func makePublic(dir string) error {
-	if _, err := os.Stat(dir); err == nil {
+// removeStale removes a socket that nobody listens at any more; anything else at its place stays, and is an error.
+func removeStale(ctx context.Context, path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, 0o755))
+	if err != nil {
+		return err
+	}
+	if info.Mode()&fs.ModeSocket == 0 {
+		return fmt.Errorf("%s: something else is in the socket's place", path)
+	}
+	c, err := new(net.Dialer).DialContext(ctx, "unix", path)
+	switch {
+	case err == nil:
+		return errors.Join(fmt.Errorf("%s: %w", path, ErrRuns), c.Close())
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return os.Remove(path)
+	}
+	return err
+}
+
+// makePublic makes a directory that everybody may look for a socket or a file in, whatever the umask is. One that is there stays as
+// it is, but must be one that nobody else can change.
+func makePublic(dir string) error {
+	info, err := os.Lstat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if parent := filepath.Dir(dir); parent != dir {
+			if _, err := os.Stat(parent); errors.Is(err, fs.ErrNotExist) {
+				if err := makePublic(parent); err != nil {
+					return err
+				}
+			}
+		}
+		return errors.Join(os.Mkdir(dir, 0o755), os.Chmod(dir, 0o755))
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is no directory", dir)
+	}
+	if uid, ok := safefile.Owner(info); ok && (uid != 0 && uid != os.Geteuid() || info.Mode().Perm()&0o022 != 0) {
+		return fmt.Errorf("%s can be changed by others: it must belong to this user or the superuser, and nobody else may write there", dir)
+	}
+	return nil
 }
 
 type peerKey struct{}
@@ -67,21 +107,20 @@ type asked struct {
 
 // withPeer keeps with each connection who is at its other end.
 func withPeer(ctx context.Context, c net.Conn) context.Context {
-	u, ok := c.(*net.UnixConn)
+	k, ok := c.(*known)
 	if !ok {
 		return ctx
 	}
-	p, err := peerOf(u)
+	return context.WithValue(ctx, peerKey{}, k.asked)
+}
+
+// peerOfSocket is who has connected to a socket.
+func peerOfSocket(c net.Conn) (Peer, error) {
+	p, err := peerOf(c)
 	if err == nil {
 		err = p.check()
 	}
-	return context.WithValue(ctx, peerKey{}, asked{p, err})
-}
-
-// withTCPPeer is withPeer for a connection over loopback.
-func withTCPPeer(ctx context.Context, c net.Conn) context.Context {
-	p, err := tcpPeer(c)
-	return context.WithValue(ctx, peerKey{}, asked{p, err})
+	return p, err
 }
 
 // Host is the Host of requests over the socket.
@@ -156,6 +195,7 @@ func (a *Agent) giveBySocket(w http.ResponseWriter, r *http.Request) {
 		guard.Write(w, guard.Refusal{Status: http.StatusForbidden, Code: "UnknownPeer", Message: who.err.Error()})
 		return
 	case s == nil:
+		a.audit(r, "socket", "", "", "not served")
 		guard.Write(w, guard.Refusal{Status: http.StatusNotFound, Code: "NotServed", Message: "the agent serves no credential of this name"})
 		return
 	}

@@ -48,10 +48,18 @@ func (a *Agent) giveStatus(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(a.Status())
 }
 
+// address is where the agent listens, or will.
+func (a *Agent) address(g *generation) string {
+	if at := a.socket.Load(); at != nil {
+		return *at
+	}
+	return g.config.Socket
+}
+
 // Status answers what the agent holds and does.
 func (a *Agent) Status() Status {
 	g := a.now.Load()
-	all := Status{Since: a.started, PID: os.Getpid(), Socket: g.config.Socket, Container: g.config.Container, Refusals: a.refused.Load()}
+	all := Status{Since: a.started, PID: os.Getpid(), Socket: a.address(g), Container: g.config.Container, Refusals: a.refused.Load()}
 	if g.config.IMDS != nil {
 		all.IMDS = g.config.IMDS.Address
 	}

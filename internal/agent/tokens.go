@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,16 +46,38 @@ type token struct {
 	by   string // the rule that allows
 }
 
-// newTokens makes the directory, beside the socket.
+// newTokens makes the directory of the tokens of an agent at a socket, and removes what one that was killed has left there.
 func newTokens(socket string, log *slog.Logger) (*tokens, error) {
-	t := &tokens{dir: filepath.Join(filepath.Dir(socket), "tokens"), log: log, now: map[string]token{}}
-	if err := os.RemoveAll(t.dir); err != nil { // of an agent that was killed: nobody knows these
+	t := &tokens{dir: TokenDirectory(socket), log: log, now: map[string]token{}, before: map[string]token{}}
+	if err := makePublic(t.dir); err != nil {
 		return nil, err
 	}
-	return t, makePublic(t.dir)
+	return t, t.remove()
 }
 
-func (t *tokens) remove() error { return os.RemoveAll(t.dir) }
+// TokenDirectory is where the tokens of an agent lie that listens at a socket: /run/awsauth/agent.tokens for /run/awsauth/agent.sock.
+func TokenDirectory(socket string) string { return strings.TrimSuffix(socket, ".sock") + ".tokens" }
+
+// remove removes all tokens: nothing else may be in their directories, or it stays.
+func (t *tokens) remove() error {
+	var failed error
+	for _, pattern := range []string{"user-*", "group-*"} {
+		dirs, err := filepath.Glob(filepath.Join(t.dir, pattern))
+		failed = errors.Join(failed, err)
+		for _, dir := range dirs {
+			files, err := filepath.Glob(filepath.Join(dir, "*"))
+			failed = errors.Join(failed, err)
+			for _, file := range files {
+				failed = errors.Join(failed, os.Remove(file))
+			}
+			failed = errors.Join(failed, safefile.Sweep(dir), os.Remove(dir))
+		}
+	}
+	return failed
+}
+
+// close removes all, with the directory.
+func (t *tokens) close() error { return errors.Join(t.remove(), os.Remove(t.dir)) }
 
 // holder is who has the file of a token.
 type holder struct {
@@ -77,41 +100,56 @@ func (s *served) holders() (all []holder) {
 	return all
 }
 
-// write makes the files of a generation: new ones for what is new, none for what has gone.
+// write makes the files of a generation: first those go that are no longer allowed, then there are new ones for what is new. It goes
+// on when one cannot be made.
 func (t *tokens) write(g *generation) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := map[string]token{}
+	wanted := map[string]holder{}
+	keys := map[string]string{}
 	for key, s := range g.served {
 		for _, h := range s.holders() {
-			if before, there := t.now[h.path]; there {
-				now[h.path] = before
-				continue
-			}
-			made, err := t.make(key, h)
-			if errors.Is(err, fs.ErrPermission) {
-				t.log.Warn("no token for somebody else: only the superuser can give files away", "name", s.name, "for", h.by)
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			now[h.path] = made
+			wanted[h.path], keys[h.path] = h, key
 		}
 	}
+	var failed error
 	for path := range t.now {
-		if _, there := now[path]; !there {
-			if err := os.Remove(filepath.Join(t.dir, path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
+		if _, allowed := wanted[path]; allowed {
+			continue
+		}
+		delete(t.now, path)
+		if err := os.Remove(filepath.Join(t.dir, path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = errors.Join(failed, err)
 		}
 	}
-	t.now = now
 	for path := range t.before {
-		if _, there := now[path]; !there {
+		if _, allowed := wanted[path]; !allowed {
 			delete(t.before, path)
 		}
 	}
+	for path, h := range wanted {
+		if _, there := t.now[path]; !there {
+			failed = errors.Join(failed, t.renew(keys[path], h))
+		}
+	}
+	return failed
+}
+
+// renew makes a token, in place of the one before, which is good for a while longer. One that cannot be made leaves what there is. The
+// caller holds mu.
+func (t *tokens) renew(key string, h holder) error {
+	made, err := t.make(key, h)
+	if errors.Is(err, fs.ErrPermission) {
+		t.log.Warn("no token for somebody else: it takes CAP_CHOWN to give files away", "name", key, "for", h.by)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if before, there := t.now[h.path]; there {
+		t.before[h.path] = before
+	}
+	t.now[h.path] = made
 	return nil
 }
 
@@ -136,25 +174,40 @@ func (t *tokens) make(name string, h holder) (token, error) {
 	return token{container.Hash(value), name, h.by}, staged.Commit(path)
 }
 
-// rotate makes all tokens anew from time to time.
+// rotate makes all tokens anew from time to time. Those that cannot be made are tried again; what there was stays good meanwhile.
 func (t *tokens) rotate(ctx context.Context, now func() *generation) {
-	for {
-		if !sleep(ctx, tokenLife) {
-			return
-		}
-		t.mu.Lock()
-		t.before, t.now = t.now, map[string]token{}
-		t.mu.Unlock()
-		if err := t.write(now()); err != nil {
-			t.log.Error("tokens cannot be made anew", "error", err.Error())
+	for sleep(ctx, tokenLife) {
+		for !t.renewAll(now()) {
+			if !sleep(ctx, time.Minute) {
+				return
+			}
 		}
 		if !sleep(ctx, tokenOverlap) {
 			return
 		}
 		t.mu.Lock()
-		t.before = nil
+		t.before = map[string]token{}
 		t.mu.Unlock()
 	}
+}
+
+// renewAll makes all tokens of a generation anew that have not been made since the last time, and reports whether it could.
+func (t *tokens) renewAll(g *generation) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	done := true
+	for key, s := range g.served {
+		for _, h := range s.holders() {
+			if _, already := t.before[h.path]; already {
+				continue
+			}
+			if err := t.renew(key, h); err != nil {
+				t.log.Error("a token cannot be made anew: the one before stays good", "name", s.name, "error", err.Error())
+				done = false
+			}
+		}
+	}
+	return done
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -61,9 +61,6 @@ func runAgent(ctx context.Context, streams IO, where *place, socket string, asJS
 	if !agent.KnowsPeers {
 		return configurationError{error: errors.New("this system does not say who asks on a socket"), hint: "awsauth exec serves one program, and awsauth get NAME each call"}
 	}
-	if socket == "" {
-		socket = streams.Environment.AgentSocket(os.Geteuid() == 0)
-	}
 	log := slog.New(slog.NewTextHandler(streams.Err, nil))
 	if asJSON {
 		log = slog.New(slog.NewJSONHandler(streams.Err, nil))
@@ -78,7 +75,7 @@ func runAgent(ctx context.Context, streams IO, where *place, socket string, asJS
 		Build: func(c *config.Config) (func(name string) (*named.Credential, error), error) {
 			return builderForAgent(streams, where, c)
 		},
-		Socket: socket, Log: log, Inherited: inherited, Ready: m.ready,
+		Socket: streams.Environment.AgentSocket(os.Geteuid() == 0), Override: socket, Log: log, Inherited: inherited, Ready: m.ready,
 	})
 	if errors.Is(err, agent.ErrNothingToServe) {
 		return configurationError{error: err, hint: "awsauth config edit: agent: {allow: {NAME: {users: [USER]}}}"}

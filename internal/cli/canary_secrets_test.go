@@ -54,7 +54,7 @@ func (h *habitat) allow() {
 	may("file: home/.aws/credentials*", "what update writes, and what was there before", "issued secretaccesskey", "issued sessiontoken")
 	may("file: input/agent.yaml", given, "secret in the configuration", "token in the configuration")
 	if agent.KnowsPeers {
-		may("file: run/awsauth/tokens/*", "of whoever may have the credentials", "agent's token")
+		may("file: run/awsauth/agent.tokens/*", "of whoever may have the credentials", "agent's token")
 	}
 	may("stdout: emulator", "an emulator announces its administrator", "emulator's secret")
 
@@ -425,7 +425,7 @@ func (h *habitat) agent() {
 			h.t.Fatalf("the agent does not serve: %v", err)
 		}
 	}
-	token, err := os.ReadFile(h.path("run", "awsauth", "tokens", fmt.Sprintf("user-%d", os.Getuid()), "by-role"))
+	token, err := os.ReadFile(h.path("run", "awsauth", "agent.tokens", fmt.Sprintf("user-%d", os.Getuid()), "by-role"))
 	if err != nil {
 		h.t.Fatal(err)
 	}

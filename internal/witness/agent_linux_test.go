@@ -55,7 +55,7 @@ func (in *installation) startAgent(t *testing.T) (doors map[string][]string) {
 			t.Fatalf("the agent does not serve: %v %s", r.err, r.stderr)
 		}
 	}
-	file := filepath.Join(dir, "tokens", fmt.Sprintf("user-%d", os.Getuid()), "backup")
+	file := filepath.Join(dir, "agent.tokens", fmt.Sprintf("user-%d", os.Getuid()), "backup")
 	token, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -26,7 +26,7 @@ type Handler struct {
 	Provider aws.CredentialsProvider
 	// Subject says who asks; an error is why they may have nothing. A token is good for whom it was made for.
 	Subject func(*http.Request) (string, error)
-	// Decided is told of each decision about credentials and tokens; nil for nobody. why is empty for what is granted.
+	// Decided is told of each decision, about credentials and about tokens; nil for nobody. why is empty for what is granted.
 	Decided func(r *http.Request, why string)
 
 	tokens tokens
@@ -99,6 +99,7 @@ func (h *Handler) giveToken(w http.ResponseWriter, r *http.Request, subject stri
 	}
 	token := rand.Text() + rand.Text()
 	h.tokens.add(token, subject, time.Now(), time.Duration(seconds)*time.Second)
+	h.decided(r, "")
 	w.Header().Set(ttlHeader, strconv.Itoa(seconds)) // without it the SDK for Go falls back to version 1
 	_, _ = w.Write([]byte(token))
 }

@@ -1,0 +1,82 @@
+package agent
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestTheKernelSaysWhoseAConnectionIs(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Logf("left out: %v", err) // a host without IPv6
+			continue
+		}
+		defer l.Close()
+		client, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		server, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		p, err := tcpPeer(server)
+		if err != nil || int(p.UID) != os.Getuid() {
+			t.Errorf("%s: got %+v, %v, want user %d", address, p, err, os.Getuid())
+		}
+	}
+}
+
+// What its owner has closed is nobody's, though the kernel gives it to the superuser.
+func TestAConnectionThatNobodyHoldsIsNobodys(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for range 50 {
+		client, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := client.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if p, err := tcpPeer(server); !errors.Is(err, errNobody) {
+			t.Errorf("got %+v, %v, want nobody", p, err)
+		}
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func FuzzDiagAnswer(f *testing.F) {
+	good := make([]byte, diagAnswerSize)
+	binary.NativeEndian.PutUint16(good[4:], unix.SOCK_DIAG_BY_FAMILY)
+	good[unix.SizeofNlMsghdr+1] = established
+	binary.NativeEndian.PutUint32(good[unix.SizeofNlMsghdr+64:], 5001)
+	binary.NativeEndian.PutUint32(good[unix.SizeofNlMsghdr+68:], 7)
+	if uid, ok := diagAnswer(good); uid != 5001 || !ok {
+		f.Fatalf("got %d, %t", uid, ok)
+	}
+	f.Add(good)
+	f.Add(good[:40])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if _, ok := diagAnswer(b); ok && len(b) < diagAnswerSize {
+			t.Error("half an answer is taken")
+		}
+	})
+}
