@@ -169,15 +169,15 @@ func (o *ofAgent) Retrieve(ctx context.Context) (aws.Credentials, error) {
 
 func newAgentStatus(streams IO) *cobra.Command {
 	var (
-		socket string
-		asJSON bool
+		socket        string
+		asJSON, watch bool
 	)
 	c := &cobra.Command{
 		Use:   "status [flags]",
 		Short: "Show what the agent holds and does",
 		Long: `Ask the running agent what it holds: who each credential is, until when, when AWS is asked again, how often it was served, and
 the last error. It answers its own user and the superuser.`,
-		Example:     "  awsauth agent status\n  awsauth agent status --json",
+		Example:     "  awsauth agent status\n  awsauth agent status --watch",
 		Annotations: map[string]string{annotationExit: "yes"},
 		Args:        noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -185,27 +185,77 @@ the last error. It answers its own user and the superuser.`,
 			if socket != "" {
 				sockets = []string{socket}
 			}
-			for _, path := range sockets {
-				status, err := agent.Client{Socket: path}.Status(c.Context())
-				if errors.Is(err, agent.ErrNoAgent) {
-					continue
-				}
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return json.NewEncoder(streams.Out).Encode(status)
-				}
-				return say(streams, describeAgent(status, time.Now()))
+			if !watch {
+				return showStatus(c.Context(), streams, sockets, asJSON)
 			}
-			return configurationError{error: fmt.Errorf("%w: %s", agent.ErrNoAgent, strings.Join(sockets, ", ")), hint: "awsauth agent starts one"}
+			return watchStatus(c.Context(), streams, sockets, asJSON)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&socket, "socket", "", "`FILE` socket of the agent (default the standard ones)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object, for scripts")
-	heading(c, "What is asked", "socket", "json")
+	f.BoolVar(&watch, "watch", false, "show it anew every two seconds, until Ctrl-C")
+	heading(c, "What is asked", "socket", "json", "watch")
 	return c
+}
+
+// showStatus shows once how the first agent is that there is.
+func showStatus(ctx context.Context, streams IO, sockets []string, asJSON bool) error {
+	for _, path := range sockets {
+		status, err := agent.Client{Socket: path}.Status(ctx)
+		if errors.Is(err, agent.ErrNoAgent) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return json.NewEncoder(streams.Out).Encode(status)
+		}
+		return say(streams, cutLines(describeAgent(status, time.Now()), streams.Width))
+	}
+	return configurationError{error: fmt.Errorf("%w: %s", agent.ErrNoAgent, strings.Join(sockets, ", ")), hint: "awsauth agent starts one"}
+}
+
+// watchPause is between two looks.
+const watchPause = 2 * time.Second
+
+// watchStatus shows it again and again: on a terminal in the same place.
+func watchStatus(ctx context.Context, streams IO, sockets []string, asJSON bool) error {
+	for {
+		if streams.OutIsTerminal && !asJSON {
+			if err := say(streams, "\x1b[H\x1b[2J"); err != nil {
+				return err
+			}
+		}
+		if err := showStatus(ctx, streams, sockets, asJSON); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil // it was stopped, as intended
+		case <-time.After(watchPause):
+		}
+	}
+}
+
+// cutLines cuts lines to a width; zero is none.
+func cutLines(text string, width int) string {
+	if width <= 0 {
+		return text
+	}
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		runes := []rune(strings.TrimSuffix(line, "\n"))
+		if len(runes) > width {
+			runes = append(runes[:width-1], '…')
+		}
+		b.WriteString(string(runes) + "\n")
+	}
+	return b.String()
 }
 
 // describeAgent tells a person how an agent is.

@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"testing"
+	"time"
+
+	"github.com/awsauth-go/awsauth/internal/agent"
+)
+
+func TestLinesAreCutToTheTerminal(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"abcdef\nab\n", 4, "abc…\nab\n"},
+		{"→→→→\n", 4, "→→→→\n"},
+		{"→→→→→\n", 4, "→→→…\n"},
+		{"abcdef\n", 0, "abcdef\n"},
+	} {
+		if got := cutLines(c.text, c.width); got != c.want {
+			t.Errorf("%q to %d: got %q, want %q", c.text, c.width, got, c.want)
+		}
+	}
+}
+
+func TestWhatAnAgentSaysOfEachCredential(t *testing.T) {
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	got := describeAgent(agent.Status{
+		Since: now.Add(-12 * 24 * time.Hour), Socket: "/run/awsauth/agent.sock", Refusals: 1,
+		Credentials: []agent.Credential{
+			{Name: "backup", Type: "session", ARN: "arn:aws:sts::123456789012:assumed-role/backup/nightly", AccessKeyID: "ASIA", Obtained: now.Add(-13 * time.Minute), Expires: now.Add(47 * time.Minute), Next: now.Add(17 * time.Minute), Served: 18204},
+			{Name: "gone", Type: "session", AccessKeyID: "ASIA", Expires: now.Add(-time.Minute), Error: "create session: no\x1banswer", Failed: now.Add(-9 * time.Second), Failures: 3},
+			{Name: "legacy", Type: "static", AccessKeyID: "AKIAIOSFODNN7EXAMPLE", Obtained: now.Add(-time.Hour), Next: now.Add(4 * time.Minute), Served: 77},
+			{Name: "new", Type: "session"},
+		},
+	}, now)
+	want := `agent  running 12 days   4 credentials   1 refusal
+NAME    KIND     IDENTITY                     EXPIRES    RENEWS     SERVED  LAST
+backup  session  assumed-role/backup/nightly  in 47 min  in 17 min  18204   renewed 13 min ago
+gone    session  ASIA                         ended      now        0       create session: no answer, 9 s ago
+legacy  static   AKIAIOSFODNN7EXAMPLE         never      in 4 min   77      renewed 60 min ago
+new     session  (none)                       –          now        0       asking
+doors  unix /run/awsauth/agent.sock   container off   imds off
+`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
