@@ -195,8 +195,14 @@ func TestAPipeInAFilesPlaceIsNotWaitedFor(t *testing.T) {
 	s := freshStore(t)
 	add(t, s, "web")
 	path := s.path(entryDir, "id-web.json")
-	if err := errors.Join(os.Remove(path), mkfifo(path)); err != nil {
-		t.Skip(err)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	switch err := mkfifo(path); {
+	case errors.Is(err, errors.ErrUnsupported):
+		t.Skip("left out: there are no pipes in the file system")
+	case err != nil:
+		t.Fatal(err)
 	}
 	checkError(t, s.Exists("web"), ErrDamaged, path+": the store is damaged: not a regular file", "restore it from a backup")
 }

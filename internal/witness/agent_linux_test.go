@@ -114,7 +114,7 @@ func TestClientsAskTheAgent(t *testing.T) {
 		for door, variables := range doors {
 			ask := func(version string, c *exec.Cmd) {
 				if door == "container, token file" && !knowsTokenFiles(version) {
-					t.Logf("%s knows no token file", version)
+					t.Run(version+" through "+door, func(t *testing.T) { t.Skip("this version knows no token file") })
 					return
 				}
 				t.Run(version+" through "+door, func(t *testing.T) {
