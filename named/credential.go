@@ -7,10 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,11 +15,9 @@ import (
 
 	"github.com/awsauth-go/awsauth"
 	"github.com/awsauth-go/awsauth/identity"
-	"github.com/awsauth-go/awsauth/identity/certstore"
 	"github.com/awsauth-go/awsauth/internal/config"
 	"github.com/awsauth-go/awsauth/internal/secret"
 	"github.com/awsauth-go/awsauth/internal/stsclient"
-	"github.com/awsauth-go/awsauth/rolesanywhere"
 )
 
 // Surroundings are what a credential needs beside its configuration. The commands and the agent give their own.
@@ -126,15 +121,6 @@ func Build(r *config.Resolved, s Surroundings) (*Credential, error) {
 	return build(r, s, transport)
 }
 
-// NewTransport makes a transport with the proxy and the certificate authorities of an environment.
-func NewTransport(e config.Environment) (http.RoundTripper, error) {
-	roots, err := e.RootCAs()
-	if err != nil {
-		return nil, err
-	}
-	return rolesanywhere.NewTransport(rolesanywhere.TransportConfig{Proxy: e.Proxy(), RootCAs: roots}), nil
-}
-
 func build(r *config.Resolved, s Surroundings, transport http.RoundTripper) (*Credential, error) {
 	c := &Credential{config: r, s: s, transport: transport}
 	if r.Source != nil {
@@ -157,214 +143,8 @@ func (c *Credential) Name() string { return c.config.Name }
 // Type is "session", "static" or "assume-role".
 func (c *Credential) Type() string { return c.config.Type }
 
-// Region is the region that it is for, as far as its configuration says; "" where it does not.
-func (c *Credential) Region() string { return c.config.HomeRegion() }
-
 // Store is the certificate store that counts for it.
 func (c *Credential) Store() *Store { return c.s.Store }
-
-// anyRegion serves to check an endpoint whose URL is given: its region does not matter.
-const anyRegion = "us-east-1"
-
-func (c *Credential) prepareSession() error {
-	session := c.config.Session()
-	session.Transport, session.UserAgent = c.transport, c.s.UserAgent
-	session.Endpoint.FIPS = session.Endpoint.FIPS || c.s.Environment.FIPS()
-	session.Endpoint.DualStack = session.Endpoint.DualStack || c.s.Environment.DualStack()
-	if session.Endpoint.URL == "" {
-		var variable string
-		variable, session.Endpoint.URL = c.s.Environment.EndpointURL("ROLESANYWHERE")
-		if _, err := session.Endpoint.Resolve(anyRegion); session.Endpoint.URL != "" && err != nil {
-			return &SettingError{Variable: variable, Err: err}
-		}
-	}
-	if c.config.Certificate != "" {
-		source, err := c.identity()
-		if err != nil {
-			return err
-		}
-		session.Identity = source
-	}
-	c.session = session
-	return nil
-}
-
-// identity answers where the certificate is: in the store, or in files.
-func (c *Credential) identity() (identity.Source, error) {
-	name := c.config.Certificate
-	if !config.IsURI(name) && (!strings.Contains(name, ":") || c.stored(name)) {
-		return storedIdentity{c, name}, nil
-	}
-	opened, err := identity.Open(name, c.password())
-	if err != nil {
-		return nil, &SettingError{Key: "certificate", Err: err}
-	}
-	file, ok := opened.(identity.File)
-	if dir := c.config.Origins["certificate"].Directory(); ok && dir != "" {
-		for _, path := range []*string{&file.Certificate, &file.PrivateKey, &file.Chain} {
-			if *path != "" && !filepath.IsAbs(*path) {
-				*path = filepath.Join(dir, *path)
-			}
-		}
-		opened = file
-	}
-	return told{opened, c.s.Use, Use{File: file.Certificate}}, nil
-}
-
-// stored reports whether the store has a name: an alias may look as the URI of a place that nobody knows.
-func (c *Credential) stored(name string) bool {
-	store, err := c.s.Store.Open()
-	return err == nil && store.Exists(name) == nil
-}
-
-// password resolves the reference, or asks. Standard input can be read once: one password then serves all files.
-func (c *Credential) password() identity.PasswordFunc {
-	reference := c.config.CertificatePassword
-	if reference.IsZero() {
-		return c.s.Prompt
-	}
-	located := reference.RelativeTo(c.config.Origins["certificate_password"].Directory())
-	read := func(ctx context.Context) (secret.Secret, error) {
-		return c.s.Resolve(ctx, "certificate_password", located)
-	}
-	if located.IsStdin() {
-		var once sync.Once
-		var value secret.Secret
-		var err error
-		read = func(ctx context.Context) (secret.Secret, error) {
-			once.Do(func() { value, err = c.s.Resolve(ctx, "certificate_password", located) })
-			return value, err
-		}
-	}
-	return func(ctx context.Context, _ string) ([]byte, error) {
-		value, err := read(ctx)
-		return []byte(value.Reveal()), err
-	}
-}
-
-// told tells of the identity that is used.
-type told struct {
-	identity.Source
-	tell func(Use)
-	use  Use
-}
-
-func (t told) Identity(ctx context.Context) (*identity.Identity, error) {
-	id, err := t.Source.Identity(ctx)
-	if err == nil && t.tell != nil {
-		t.use.Identity = id
-		t.tell(t.use)
-	}
-	return id, err
-}
-
-// storedIdentity is a certificate in the store.
-type storedIdentity struct {
-	c    *Credential
-	name string
-}
-
-func (s storedIdentity) Identity(ctx context.Context) (*identity.Identity, error) {
-	store, err := s.c.s.Store.Open()
-	if errors.Is(err, ErrNoStore) {
-		return nil, noStore(s.c.s.Store.Directory, s.name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return told{store.Source(s.name), s.c.s.Use, Use{Identifier: s.name}}.Identity(ctx)
-}
-
-// noStore is what certstore says of an identifier that nobody has, where there is no store at all.
-func noStore(directory, name string) error {
-	e := &certstore.Error{
-		Err: certstore.ErrNotFound, Detail: "there is no certificate store at " + directory + " yet",
-		Advice: "awsauth certificate add IDENTIFIER FILE makes one; a certificate in files is named file:leaf.pem?key=leaf.key",
-	}
-	if certstore.CheckIdentifier(name) == nil {
-		e.Where = fmt.Sprintf("certificate %q", name)
-	}
-	return e
-}
-
-// prepareSTS finds the STS that belongs to where the credential is asked for.
-func (c *Credential) prepareSTS() error {
-	r := c.config
-	c.sts = stsclient.Client{Transport: c.transport}
-	if err := c.prepareRegion(); err != nil {
-		return err
-	}
-	if r.Type != config.TypeSession {
-		c.sts.Endpoint = r.EndpointURL
-	}
-	if c.sts.Endpoint == "" {
-		variable, configured := c.s.Environment.EndpointURL("STS")
-		switch {
-		case c.emulated(variable):
-			c.sts.Endpoint = r.EndpointURL
-		case configured != "":
-			if _, err := (rolesanywhere.Endpoint{URL: configured}).Resolve(c.sts.Region); err != nil {
-				return &SettingError{Variable: variable, Err: err}
-			}
-			c.sts.Endpoint = configured
-		case r.Type == config.TypeAssumeRole:
-			c.sts.Endpoint = c.source.sts.Endpoint
-		}
-	}
-	if c.sts.Endpoint != "" {
-		u, err := (rolesanywhere.Endpoint{URL: c.sts.Endpoint}).Resolve(c.sts.Region)
-		if err != nil {
-			if r.Type == config.TypeSession {
-				return nil // the session finds it, with all other mistakes
-			}
-			return &SettingError{Key: "endpoint_url", Err: err}
-		}
-		c.sts.Endpoint = u.String()
-		return nil
-	}
-	c.sts.FIPS = r.UseFIPSEndpoint || c.s.Environment.FIPS()
-	c.sts.DualStack = r.UseDualStackEndpoint || c.s.Environment.DualStack()
-	return nil
-}
-
-// emulated reports whether the endpoint of a session serves for STS, too: an emulator is all of AWS. A variable for STS alone
-// says otherwise.
-func (c *Credential) emulated(variable string) bool {
-	return c.config.Type == config.TypeSession && isLoopback(c.config.EndpointURL) && variable != "AWS_ENDPOINT_URL_STS"
-}
-
-func isLoopback(endpoint string) bool {
-	u, err := url.Parse(endpoint)
-	return endpoint != "" && err == nil && rolesanywhere.IsLoopback(u.Hostname())
-}
-
-// defaultSTSRegion is asked when nothing says another: every account of partition aws has it.
-const defaultSTSRegion = "us-east-1"
-
-func (c *Credential) prepareRegion() error {
-	r := c.config
-	region := r.Region
-	switch {
-	case region != "":
-	case r.Type == config.TypeSession:
-		if anchor, err := arn.Parse(r.TrustAnchorARN); err == nil {
-			region = anchor.Region
-		}
-	case r.Type == config.TypeAssumeRole:
-		region = c.source.sts.Region
-	default:
-		var variable string
-		variable, region = c.s.Environment.Region()
-		if _, err := rolesanywhere.PartitionOf(region); region != "" && err != nil {
-			return &SettingError{Variable: variable, Err: err}
-		}
-	}
-	c.sts.Region = cmp.Or(region, defaultSTSRegion)
-	if _, err := rolesanywhere.PartitionOf(c.sts.Region); err != nil && r.Type != config.TypeSession {
-		return &SettingError{Key: "region", Err: err}
-	}
-	return nil
-}
 
 // Retrieve implements aws.CredentialsProvider.
 func (c *Credential) Retrieve(ctx context.Context) (aws.Credentials, error) {
@@ -373,17 +153,6 @@ func (c *Credential) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, err
 	}
 	return obtained.Credentials, nil
-}
-
-// Quota names what the calls of the pipeline are counted against: that of the session at its beginning; "" for none.
-func (c *Credential) Quota() string {
-	switch {
-	case c.source != nil:
-		return c.source.Quota()
-	case c.config.Type == config.TypeSession:
-		return c.session.Quota()
-	}
-	return ""
 }
 
 // Cache makes a cache around the pipeline, with time for each of its steps.
@@ -527,40 +296,6 @@ func (c *Credential) createSession(ctx context.Context) (*Obtained, error) {
 	}, nil
 }
 
-// emulatorOf answers an endpoint with plain HTTP, which is for loopback alone.
-func emulatorOf(endpoint string) string {
-	if strings.HasPrefix(endpoint, "http:") {
-		return strings.TrimSuffix(endpoint, "/")
-	}
-	return ""
-}
-
-// remembering keeps the certificate that was used.
-type remembering struct {
-	identity.Source
-	used **x509.Certificate
-}
-
-func (r remembering) Identity(ctx context.Context) (*identity.Identity, error) {
-	id, err := r.Source.Identity(ctx)
-	if err == nil {
-		*r.used = id.Certificate
-	}
-	return id, err
-}
-
-// explainEndpoint names the variable when an endpoint from the environment does not answer.
-func (c *Credential) explainEndpoint(err error) error {
-	failed := new(rolesanywhere.ConnectionError)
-	if c.config.EndpointURL != "" || !errors.As(err, &failed) {
-		return err
-	}
-	if variable, configured := c.s.Environment.EndpointURL("ROLESANYWHERE"); configured != "" {
-		failed.Advice = variable + " points there: start what it names, or unset it"
-	}
-	return err
-}
-
 func (c *Credential) assumeRole(ctx context.Context, source *Obtained) (*Obtained, error) {
 	defer c.waiting("asking STS for " + c.roleStep())()
 	r := c.config
@@ -590,9 +325,6 @@ func (c *Credential) Caller(ctx context.Context, credentials aws.Credentials) (s
 	defer c.waiting("asking STS who this is")()
 	return c.sts.CallerIdentity(ctx, credentials)
 }
-
-// Emulator is the endpoint on loopback, not AWS's, that answers Caller; "" for AWS.
-func (c *Credential) Emulator() string { return emulatorOf(c.sts.Endpoint) }
 
 // Session answers what a credential of type session asks for, to look at.
 func (c *Credential) Session() awsauth.Session { return c.session }

@@ -12,26 +12,30 @@ import (
 
 func TestTheKernelSaysWhoseAConnectionIs(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			t.Logf("left out: %v", err) // a host without IPv6
-			continue
-		}
-		defer l.Close()
-		client, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
-		server, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer server.Close()
-		p, err := tcpPeer(server)
-		if err != nil || int(p.UID) != os.Getuid() {
-			t.Errorf("%s: got %+v, %v, want user %d", address, p, err, os.Getuid())
-		}
+		t.Run(address, func(t *testing.T) {
+			l, err := net.Listen("tcp", address)
+			if errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.EAFNOSUPPORT) {
+				t.Skipf("left out: this host has no such address: %v", err)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			client, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			server, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			p, err := tcpPeer(server)
+			if err != nil || int(p.UID) != os.Getuid() {
+				t.Errorf("got %+v, %v, want user %d", p, err, os.Getuid())
+			}
+		})
 	}
 }
 

@@ -1,0 +1,196 @@
+package agent_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/awsauth-go/awsauth/internal/agent"
+	"github.com/awsauth-go/awsauth/internal/guard"
+)
+
+func TestTheContainerDoorAsksForATokenFromItsFile(t *testing.T) {
+	address := freePort(t)
+	uid := os.Getuid()
+	h := newHost(t, fmt.Sprintf("agent:\n  container: %q\n  allow:\n    one: {users: [%d]}\n    two: {users: [%d], groups: [%d]}\n", address, uid, uid, os.Getgid()))
+	h.settled()
+	token := func(path string) string {
+		t.Helper()
+		file := filepath.Join(h.dir, "run", "agent.tokens", path)
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode&0o037 != 0 {
+			t.Errorf("%s has mode %04o", path, mode)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil || len(text) != 52 {
+			t.Fatalf("%s: got %d bytes, %v", path, len(text), err)
+		}
+		return string(text)
+	}
+	ask := func(token string, header ...string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodGet, "http://"+address+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", token)
+		if len(header) > 0 {
+			r.Header.Set(header[0], header[1])
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var document struct{ AccessKeyID string }
+		if err := json.Unmarshal(body, &document); err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, document.AccessKeyID
+	}
+	held := map[string]string{}
+	for _, c := range h.agent.Status().Credentials {
+		held[c.Name] = c.AccessKeyID
+	}
+	mine := fmt.Sprintf("user-%d/", uid)
+	for path, name := range map[string]string{mine + "one": "one", mine + "two": "two", fmt.Sprintf("group-%d/two", os.Getgid()): "two"} {
+		if status, key := ask(token(path)); status != http.StatusOK || key != held[name] {
+			t.Errorf("%s: got %d and %s, want %s", path, status, key, held[name])
+		}
+	}
+	for name, header := range map[string][]string{"no token": {}, "a browser": {"Origin", "null"}, "a proxy": {"X-Forwarded-For", "127.0.0.1"}} {
+		value := token(mine + "one")
+		if len(header) == 0 {
+			value = "another"
+		}
+		if status, key := ask(value, header...); status != http.StatusForbidden || key != "" {
+			t.Errorf("%s: got %d and %q", name, status, key)
+		}
+	}
+	gone := token(mine + "one")
+	h.configure(strings.Replace(allowMe("two"), "agent:\n", fmt.Sprintf("agent:\n  container: %q\n", address), 1))
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if status, key := ask(gone); status != http.StatusForbidden || key != "" {
+		t.Errorf("a token of what is no longer allowed: got %d and %q", status, key)
+	}
+	if _, err := os.Stat(filepath.Join(h.dir, "run", "agent.tokens", mine+"one")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("its file: got %v", err)
+	}
+	if said := h.log.String(); strings.Contains(said, gone) {
+		t.Error("a token is in the log")
+	}
+}
+
+// Every route of every door is behind the one chain.
+func TestEveryRouteIsGuarded(t *testing.T) {
+	address := freePort(t)
+	h := newHost(t, strings.Replace(allowMe("one"), "agent:\n", fmt.Sprintf("agent:\n  container: %q\n", address), 1))
+	h.settled()
+	bySocket := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", h.socket)
+	}}}
+	rows := 0
+	for door, client := range map[string]*http.Client{"http://" + agent.Host: bySocket, "http://" + address: http.DefaultClient} {
+		for _, path := range []string{"/credentials/one", "/status", "/", "/credentials", "/nothing", "/latest/meta-data/"} {
+			for _, bad := range []func(*http.Request){
+				func(r *http.Request) { r.Header.Set("Origin", "http://evil.test") },
+				func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-origin") },
+				func(r *http.Request) { r.Header.Set("X-Forwarded-For", "127.0.0.1") },
+				func(r *http.Request) { r.Host = "evil.test" },
+				func(r *http.Request) { r.Method = http.MethodPost },
+			} {
+				rows++
+				r, err := http.NewRequest(http.MethodGet, door+path, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				bad(r)
+				response, err := client.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var why guard.Refusal
+				if err := json.NewDecoder(response.Body).Decode(&why); err != nil || response.StatusCode < 400 || why.Code == "" {
+					t.Errorf("%s%s: got %d, %+v, %v", door, path, response.StatusCode, why, err)
+				}
+				if err := response.Body.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+	if got := h.agent.Status().Refusals; got != int64(rows) {
+		t.Errorf("got %d refusals, want %d", got, rows)
+	}
+}
+
+// Tokens that cannot be made take nothing from what is revoked, and those of others stay good.
+func TestWhatIsRevokedIsRevokedThoughNoTokenCanBeMade(t *testing.T) {
+	address, uid := freePort(t), os.Getuid()
+	part := func(allow string) string {
+		return fmt.Sprintf("agent:\n  container: %q\n  allow: {%s}\n", address, allow)
+	}
+	h := newHost(t, part(fmt.Sprintf("one: {users: [%d]}, two: {users: [%d]}", uid, uid)))
+	h.settled()
+	dir := filepath.Join(h.dir, "run", "agent.tokens")
+	read := func(name string) string {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("user-%d", uid), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	ask := func(token string) int {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodGet, "http://"+address+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", token)
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := response.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		return response.StatusCode
+	}
+	one, two := read("one"), read("two")
+	// A file in the place of a directory keeps the new token from being made.
+	if err := os.WriteFile(filepath.Join(dir, "group-4000000000"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.configure(part(fmt.Sprintf("two: {users: [%d]}, three: {groups: [\"4000000000\"]}", uid)))
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := [2]int{ask(one), ask(two)}; got != [2]int{http.StatusForbidden, http.StatusOK} {
+		t.Errorf("what is revoked and what is not: got %v", got)
+	}
+	if said := h.log.String(); !strings.Contains(said, "some tokens cannot be made") {
+		t.Error("that a token cannot be made is not said")
+	}
+	if err := os.Remove(filepath.Join(dir, "group-4000000000")); err != nil {
+		t.Fatal(err)
+	}
+}
