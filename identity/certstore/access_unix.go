@@ -97,9 +97,6 @@ func chown(uid int, path string) string {
 	return command
 }
 
-// nonblocking keeps a pipe that has taken a file's place from being waited for.
-const nonblocking = syscall.O_NONBLOCK
-
 // foreign reports whether the superuser works on another's store, and whose.
 func (s *Store) foreign() (uid, gid int, ok bool, err error) {
 	if os.Geteuid() != 0 {

@@ -30,9 +30,6 @@ func (s *Store) unreadable(path string) error {
 
 func writeAdvice(string) string { return "" }
 
-// nonblocking is of no effect here: pipes have no place among files.
-const nonblocking = 0
-
 func (s *Store) foreign() (uid, gid int, ok bool, err error) { return 0, 0, false, nil }
 
 func (s *Store) leaveToOwner(string) error { return nil }

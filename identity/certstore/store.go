@@ -281,7 +281,7 @@ func (s *Store) read(elements ...string) ([]byte, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return nil, &Error{Where: path, Err: ErrDamaged, Detail: "it is a link", Advice: "put the file itself there"}
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|safefile.NoFollow|nonblocking, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|safefile.NoFollow|safefile.NonBlocking, 0)
 	if err != nil {
 		if errors.Is(err, fs.ErrPermission) {
 			return nil, s.unreadable(path)

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,6 +68,7 @@ type served struct {
 	name       string
 	request    []byte // what tells it from what it was
 	credential *named.Credential
+	pipeline   *atomic.Pointer[named.Credential] // of the newest configuration that is in force
 	cache      *awsauth.Cache
 	rule       rule
 	count      *atomic.Int64
@@ -108,7 +110,7 @@ func (a *Agent) read() (*generation, error) {
 		if err != nil {
 			return nil, err
 		}
-		g.served[lower(name)] = s
+		g.served[strings.ToLower(name)] = s
 		g.names = append(g.names, s.name)
 	}
 	slices.Sort(g.names)
@@ -125,12 +127,13 @@ func (a *Agent) serve(build func(name string) (*named.Credential, error), name s
 		return nil, fmt.Errorf("agent.allow.%s: %w", name, err)
 	}
 	s := &served{
-		name: credential.Name(), request: credential.Request(), credential: credential, rule: r,
+		name: credential.Name(), request: credential.Request(), credential: credential, rule: r, pipeline: new(atomic.Pointer[named.Credential]),
 		count: new(atomic.Int64), last: new(atomic.Pointer[named.Obtained]), failedWith: new(atomic.Pointer[string]),
 	}
-	if g := a.now.Load(); g != nil {
-		if before := g.served[lower(name)]; before != nil && string(before.request) == string(s.request) {
-			s.credential, s.cache, s.count, s.last, s.failedWith = before.credential, before.cache, before.count, before.last, before.failedWith
+	// An access key is looked at anew: it costs no call, and a request does not tell a secret that stands in the file itself.
+	if g := a.now.Load(); g != nil && credential.Type() != config.TypeStatic {
+		if before := g.served[strings.ToLower(name)]; before != nil && string(before.request) == string(s.request) {
+			s.pipeline, s.cache, s.count, s.last, s.failedWith = before.pipeline, before.cache, before.count, before.last, before.failedWith
 			s.cache.Retry() // what has failed may be mended
 			return s, nil
 		}
@@ -143,8 +146,9 @@ func (a *Agent) serve(build func(name string) (*named.Credential, error), name s
 
 // Retrieve has the pipeline run.
 func (s *served) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	certificates := s.credential.Certificates(ctx)
-	got, err := s.credential.Obtain(ctx)
+	pipeline := s.pipeline.Load()
+	certificates := pipeline.Certificates(ctx)
+	got, err := pipeline.Obtain(ctx)
 	if err != nil {
 		s.failedWith.Store(&certificates)
 		return aws.Credentials{}, err
@@ -307,6 +311,7 @@ func (a *Agent) keep(ctx context.Context, g *generation) {
 	g.stop, g.stopped = stop, make(chan struct{})
 	var caches []*awsauth.Cache
 	for _, s := range g.served {
+		s.pipeline.Store(s.credential)
 		caches = append(caches, s.cache)
 	}
 	go func() {

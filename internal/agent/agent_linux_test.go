@@ -115,6 +115,45 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// A secret that stands in the configuration itself is another after a reload, though all else is as it was; also that of the key by
+// which a role is assumed.
+func TestASecretInTheConfigurationIsAnotherAfterAReload(t *testing.T) {
+	h := newHost(t, allowMe("one"))
+	reload := func(secret string) (given, roleError string) {
+		t.Helper()
+		h.configure(fmt.Sprintf("  key: {type: static, access_key_id: %s, secret_access_key: %q, endpoint_url: %q}\n"+
+			"  role: {type: assume-role, source: key, role_arn: %q, endpoint_url: %[3]q}\n",
+			h.local.Admin.AccessKeyID, secret, h.local.Endpoint, h.local.RoleARN) + allowMe("key", "role"))
+		if err := h.agent.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			h.settled()
+			a, err := h.client().Credentials(t.Context(), "key")
+			if err != nil {
+				t.Fatal(err)
+			}
+			role := h.agent.Status().Credentials[1]
+			if a.SecretAccessKey == secret && role.Calls > 0 || time.Now().After(deadline) {
+				return a.SecretAccessKey, role.Error
+			}
+		}
+	}
+	wrong := strings.Repeat("x", 40)
+	if _, said := reload(wrong); !strings.Contains(said, "SignatureDoesNotMatch") {
+		t.Fatalf("with a wrong secret: got %q", said)
+	}
+	right := h.local.Admin.SecretAccessKey.Reveal()
+	given, _ := reload(right)
+	said := ""
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(said, "AccessDenied") && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		said = h.agent.Status().Credentials[1].Error // the role does not trust this user, but knows who it is
+	}
+	if given != right || !strings.Contains(said, "AccessDenied") {
+		t.Errorf("with the right one: given the right one %t, and the role says %q", given == right, said)
+	}
+}
+
 // A certificate that AWS refuses is asked about again as soon as there is another.
 func TestARenewedCertificateIsUsedAtOnce(t *testing.T) {
 	t.Parallel()

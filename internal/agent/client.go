@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -121,5 +120,3 @@ func (c Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 	return conn, nil
 }
-
-func lower(name string) string { return strings.ToLower(name) }

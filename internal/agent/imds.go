@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -17,7 +18,7 @@ func describeIMDS(i *config.IMDS) string {
 	if i == nil {
 		return ""
 	}
-	return i.Address + " " + lower(i.Credential)
+	return i.Address + " " + strings.ToLower(i.Credential)
 }
 
 var (
@@ -29,13 +30,13 @@ var (
 // connection is.
 func (a *Agent) imdsHandler(l net.Listener, name string) http.Handler {
 	h := &imds.Handler{
-		Role: a.now.Load().served[lower(name)].name,
+		Role: a.now.Load().served[strings.ToLower(name)].name,
 		Subject: func(r *http.Request) (string, error) {
 			who, ok := r.Context().Value(peerKey{}).(asked)
 			if !ok || who.err != nil {
 				return "", errNobody
 			}
-			s := a.now.Load().served[lower(name)]
+			s := a.now.Load().served[strings.ToLower(name)]
 			if s == nil {
 				return "", errGone
 			}
@@ -45,7 +46,7 @@ func (a *Agent) imdsHandler(l net.Listener, name string) http.Handler {
 			return strconv.Itoa(int(who.peer.UID)), nil
 		},
 		Provider: aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
-			s := a.now.Load().served[lower(name)]
+			s := a.now.Load().served[strings.ToLower(name)]
 			if s == nil {
 				return aws.Credentials{}, errGone
 			}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,7 +30,7 @@ func listenSocket(ctx context.Context, path string) (l net.Listener, unlock func
 	if err := makePublic(filepath.Dir(path)); err != nil {
 		return nil, nil, err
 	}
-	lock := flock.New(path+".lock", flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|noLink))
+	lock := flock.New(path+".lock", flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|safefile.NoFollow|safefile.NonBlocking))
 	mine, err := lock.TryLock()
 	switch {
 	case err != nil:
@@ -188,7 +189,7 @@ func (a *Agent) giveBySocket(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		who.err = errNobody
 	}
-	s := a.now.Load().served[lower(r.PathValue("name"))]
+	s := a.now.Load().served[strings.ToLower(r.PathValue("name"))]
 	switch {
 	case who.err != nil:
 		a.audit(r, "socket", "", "", who.err.Error())

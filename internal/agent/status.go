@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/awsauth-go/awsauth/internal/guard"
@@ -64,7 +65,7 @@ func (a *Agent) Status() Status {
 		all.IMDS = g.config.IMDS.Address
 	}
 	for _, name := range g.names {
-		s := g.served[lower(name)]
+		s := g.served[strings.ToLower(name)]
 		state := s.cache.Status()
 		c := Credential{
 			Name: s.name, Type: s.credential.Type(), ARN: s.how().ARN, AccessKeyID: state.AccessKeyID, Obtained: state.Obtained, Expires: state.Expires,

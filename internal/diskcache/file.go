@@ -154,7 +154,7 @@ func (c *Cache) tryLock(name string) (unlock func(), err error) {
 		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 			return nil, fmt.Errorf("%w: %s is no file", ErrAccess, path)
 		}
-		l := flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|noLink))
+		l := flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|safefile.NoFollow|safefile.NonBlocking))
 		ok, err := l.TryLock()
 		if err != nil || !ok {
 			return nil, err

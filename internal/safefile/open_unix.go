@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// nonblocking keeps a pipe that has taken the file's place from being waited for.
-	nonblocking = syscall.O_NONBLOCK
+	// NonBlocking, for os.OpenFile, keeps a pipe that has taken the file's place from being waited for.
+	NonBlocking = syscall.O_NONBLOCK
 	// NoFollow, for os.OpenFile, refuses a link.
 	NoFollow = syscall.O_NOFOLLOW
 )

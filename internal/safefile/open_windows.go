@@ -3,7 +3,8 @@ package safefile
 import "os"
 
 const (
-	nonblocking = 0
+	// NonBlocking, for os.OpenFile, is of no effect here.
+	NonBlocking = 0
 	// NoFollow, for os.OpenFile, is of no effect here.
 	NoFollow = 0
 )

@@ -37,7 +37,7 @@ func ReadInfo(path string, most int64) (data []byte, info fs.FileInfo, err error
 	} else if !info.Mode().IsRegular() {
 		return nil, nil, ErrNotRegular
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|nonblocking, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|NonBlocking, 0)
 	if err != nil {
 		return nil, nil, cause(err)
 	}
