@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -95,12 +94,7 @@ func (c *Credential) prepareSTS() error {
 // emulated reports whether the endpoint of a session serves for STS, too: an emulator is all of AWS. A variable for STS alone
 // says otherwise.
 func (c *Credential) emulated(variable string) bool {
-	return c.config.Type == config.TypeSession && isLoopback(c.config.EndpointURL) && variable != "AWS_ENDPOINT_URL_STS"
-}
-
-func isLoopback(endpoint string) bool {
-	u, err := url.Parse(endpoint)
-	return endpoint != "" && err == nil && rolesanywhere.IsLoopback(u.Hostname())
+	return c.config.Type == config.TypeSession && rolesanywhere.IsLoopbackURL(c.config.EndpointURL) && variable != "AWS_ENDPOINT_URL_STS"
 }
 
 // defaultSTSRegion is asked when nothing says another: every account of partition aws has it.

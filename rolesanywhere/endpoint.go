@@ -127,3 +127,9 @@ func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
 }
+
+// IsLoopbackURL reports whether a URL's host is one of loopback. No name is looked up.
+func IsLoopbackURL(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	return endpoint != "" && err == nil && IsLoopback(u.Hostname())
+}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -24,6 +25,7 @@ import (
 	"github.com/awsauth-go/awsauth"
 	"github.com/awsauth-go/awsauth/internal/config"
 	"github.com/awsauth-go/awsauth/internal/guard"
+	"github.com/awsauth-go/awsauth/internal/secret"
 	"github.com/awsauth-go/awsauth/named"
 )
 
@@ -31,16 +33,32 @@ import (
 type Options struct {
 	// Load reads the configuration, at the start and at every reload.
 	Load func() (*config.Config, error)
-	// Build answers what makes the pipelines of a configuration, by name.
-	Build func(c *config.Config) (func(name string) (*named.Credential, error), error)
+	// Build answers what makes the pipelines of a configuration.
+	Build func(c *config.Config) (Builder, error)
 	// Socket is where it listens when the configuration does not say, and Override what counts whatever that says.
 	Socket, Override string
 	Log              *slog.Logger
 	// Inherited are listeners that the service manager has opened, by their network: "unix" and "tcp". They take the place of those
 	// that would be opened.
 	Inherited map[string]net.Listener
+	// CredentialsFile is the shared credentials file of whoever runs the agent; "" where there is no home.
+	CredentialsFile string
+	// Hint answers what to do about an error, or ""; nil for none.
+	Hint func(error) string
+	// Version is what the metrics say runs here.
+	Version string
 	// Ready is called when all doors are open; nil for nobody.
 	Ready func()
+}
+
+// Builder makes the pipelines of one configuration.
+type Builder struct {
+	// Named is for what is configured under a name; use is told of each certificate that is used.
+	Named func(name string, use func(named.Use)) (*named.Credential, error)
+	// Own is for the parameters that a caller of the actions gives.
+	Own func(r *config.Resolved) (*named.Credential, error)
+	// Secret reads a reference of the configuration.
+	Secret func(ctx context.Context, r secret.Reference) (secret.Secret, error)
 }
 
 // Agent serves credentials.
@@ -48,10 +66,17 @@ type Agent struct {
 	options Options
 	started time.Time
 	now     atomic.Pointer[generation]
-	refused atomic.Int64
+	counts  counts
 	tokens  *tokens
 	socket  atomic.Pointer[string] // where it listens; nil when it does not
 	reload  sync.Mutex
+	reread  atomic.Pointer[reread] // the last reload
+}
+
+// reread is how a reading of the configuration has ended.
+type reread struct {
+	at  time.Time
+	err error
 }
 
 // generation is what one reading of the configuration has come to.
@@ -59,6 +84,9 @@ type generation struct {
 	config  config.Agent
 	served  map[string]*served // by name in lower case
 	names   []string
+	callers map[string]caller // of the actions, by name
+	own     *ownSessions
+	updates []*update
 	stop    context.CancelFunc
 	stopped chan struct{}
 }
@@ -74,11 +102,12 @@ type served struct {
 	count      *atomic.Int64
 	last       *atomic.Pointer[named.Obtained] // what has been got, and how; nil before
 	failedWith *atomic.Pointer[string]         // the certificates at the last failure; nil for none
+	used       *usedCertificates
 }
 
 // New checks what is configured.
 func New(o Options) (*Agent, error) {
-	a := &Agent{options: o, started: time.Now()}
+	a := &Agent{options: o, started: time.Now(), counts: newCounts()}
 	g, err := a.read()
 	if err != nil {
 		return nil, err
@@ -103,22 +132,57 @@ func (a *Agent) read() (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{config: *c.Agent, served: map[string]*served{}}
+	g := &generation{config: *c.Agent, served: map[string]*served{}, own: newOwnSessions(build.Own)}
 	g.config.Socket = cmp.Or(a.options.Override, g.config.Socket, a.options.Socket)
+	allowed := map[string]config.Allow{}
 	for name, allow := range c.Agent.Allow {
+		allowed[strings.ToLower(name)] = allow
+	}
+	for name, allow := range wanted(c.Agent, allowed) {
 		s, err := a.serve(build, name, allow)
 		if err != nil {
 			return nil, err
 		}
-		g.served[strings.ToLower(name)] = s
+		g.served[name] = s
 		g.names = append(g.names, s.name)
 	}
 	slices.Sort(g.names)
-	return g, nil
+	if g.callers, err = readCallers(c.Agent, build); err != nil {
+		return nil, err
+	}
+	g.updates, err = a.readUpdates(g)
+	return g, err
 }
 
-func (a *Agent) serve(build func(name string) (*named.Credential, error), name string, allow config.Allow) (*served, error) {
-	credential, err := build(name)
+// wanted are the credentials that are kept fresh, in lower case, and to whom the doors without a password give them.
+func wanted(c *config.Agent, allowed map[string]config.Allow) map[string]config.Allow {
+	all := maps.Clone(allowed)
+	add := func(name string) {
+		if name = strings.ToLower(name); !mapHas(all, name) {
+			all[name] = config.Allow{}
+		}
+	}
+	if c.Actions != nil {
+		for _, caller := range c.Actions.Callers {
+			for _, name := range caller.Credentials {
+				add(name)
+			}
+		}
+	}
+	for _, u := range c.Update {
+		add(u.Credential)
+	}
+	return all
+}
+
+func mapHas(m map[string]config.Allow, key string) bool {
+	_, has := m[key]
+	return has
+}
+
+func (a *Agent) serve(build Builder, name string, allow config.Allow) (*served, error) {
+	used := new(usedCertificates)
+	credential, err := build.Named(name, used.add)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -129,6 +193,7 @@ func (a *Agent) serve(build func(name string) (*named.Credential, error), name s
 	s := &served{
 		name: credential.Name(), request: credential.Request(), credential: credential, rule: r, pipeline: new(atomic.Pointer[named.Credential]),
 		count: new(atomic.Int64), last: new(atomic.Pointer[named.Obtained]), failedWith: new(atomic.Pointer[string]),
+		used: used,
 	}
 	// An access key is looked at anew: it costs no call, and a request does not tell a secret that stands in the file itself.
 	if g := a.now.Load(); g != nil && credential.Type() != config.TypeStatic {
@@ -176,6 +241,11 @@ func (a *Agent) landed(s *served, err error) {
 		return
 	}
 	a.options.Log.Info("new credentials", "name", s.name, "key", lastFour(status.AccessKeyID), "expires", stamp(status.Expires))
+	for _, u := range a.now.Load().updates {
+		if u.credential.cache == s.cache {
+			u.wake()
+		}
+	}
 }
 
 // lastFour is as much of an access key ID as a log has.
@@ -220,6 +290,22 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 			return errors.Join(fmt.Errorf("agent.imds: %w", err), closeAll(doors))
 		}
 		doors = append(doors, door{newCrowd(l, tcpPeer), a.imdsHandler(l, g.config.IMDS.Credential)})
+	}
+	for _, more := range []struct {
+		key, address string
+		handler      func(net.Listener) http.Handler
+	}{
+		{"agent.actions", g.config.ActionsAddress(), a.actionsHandler},
+		{"agent.health", g.config.Health, a.healthHandler},
+	} {
+		if more.address == "" {
+			continue
+		}
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", more.address)
+		if err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", more.key, err), closeAll(doors))
+		}
+		doors = append(doors, door{newCrowd(l, tcpPeer), more.handler(l)})
 	}
 	a.keep(ctx, g)
 	if a.tokens != nil {
@@ -314,9 +400,14 @@ func (a *Agent) keep(ctx context.Context, g *generation) {
 		s.pipeline.Store(s.credential)
 		caches = append(caches, s.cache)
 	}
+	var running sync.WaitGroup
+	running.Go(func() { awsauth.KeepFresh(fresh, caches...) })
+	for _, u := range g.updates {
+		running.Go(func() { u.run(fresh, a.options.Log) })
+	}
 	go func() {
 		defer close(g.stopped)
-		awsauth.KeepFresh(fresh, caches...)
+		running.Wait()
 	}()
 	if before := a.now.Swap(g); before != g && before.stop != nil {
 		before.stop()
@@ -329,6 +420,7 @@ func (a *Agent) Reload(ctx context.Context) error {
 	a.reload.Lock()
 	defer a.reload.Unlock()
 	g, err := a.read()
+	a.reread.Store(&reread{time.Now(), err})
 	if err != nil {
 		a.options.Log.Error("the configuration has mistakes, and the one before stays in force", "error", err.Error())
 		return err
@@ -338,12 +430,15 @@ func (a *Agent) Reload(ctx context.Context) error {
 		{"agent.socket", before.config.Socket, g.config.Socket},
 		{"agent.container", before.config.Container, g.config.Container},
 		{"agent.imds", describeIMDS(before.config.IMDS), describeIMDS(g.config.IMDS)},
+		{"agent.actions.address", before.config.ActionsAddress(), g.config.ActionsAddress()},
+		{"agent.health", before.config.Health, g.config.Health},
 	} {
 		if changed.was != changed.is {
 			a.options.Log.Warn("a restart is needed for it to count", "key", changed.key)
 		}
 	}
 	g.config.Socket, g.config.Container, g.config.IMDS = before.config.Socket, before.config.Container, before.config.IMDS
+	g.config.Health = before.config.Health
 	a.keep(ctx, g)
 	if a.tokens != nil {
 		if err := a.tokens.write(g); err != nil {

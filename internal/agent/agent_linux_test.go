@@ -186,7 +186,7 @@ func TestOneAgentAtASocket(t *testing.T) {
 		Load: func() (*config.Config, error) {
 			return config.Load([]config.File{{Path: filepath.Join(h.dir, "config.yaml"), Named: true}})
 		},
-		Build:  builder,
+		Build:  h.builder,
 		Socket: h.socket, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -99,29 +99,47 @@ func TestTheContainerDoorAsksForATokenFromItsFile(t *testing.T) {
 	}
 }
 
-// Every route of every door is behind the one chain.
+// Every route of every door is behind the one chain, and each refusal is in the log.
 func TestEveryRouteIsGuarded(t *testing.T) {
-	address := freePort(t)
-	h := newHost(t, strings.Replace(allowMe("one"), "agent:\n", fmt.Sprintf("agent:\n  container: %q\n", address), 1))
+	container, imds, actions, health := freePort(t), freePort(t), freePort(t), freePort(t)
+	h := prepareHost(t)
+	h.write("erp.password", erpPassword)
+	h.configure(strings.Replace(allowMe("one"), "agent:\n", fmt.Sprintf(`agent:
+  container: %q
+  imds: {address: %q, credential: one}
+  health: %q
+  actions: {address: %q, callers: {erp: {password: 'file:erp.password', credentials: [one]}}}
+`, container, imds, health, actions), 1))
+	h.run()
 	h.settled()
 	bySocket := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", h.socket)
 	}}}
+	doors := map[string]*http.Client{"http://" + agent.Host: bySocket}
+	for _, address := range []string{container, imds, actions, health} {
+		doors["http://"+address] = http.DefaultClient
+	}
+	paths := []string{
+		"/credentials/one", "/status", "/", "/credentials", "/nothing", "/latest/api/token", "/latest/meta-data/",
+		"/latest/meta-data/iam/security-credentials/one", "/v1/openapi.json", "/v1/credentials/static", "/v1/credentials/session", "/v1/validate",
+		"/v1/sign", "/healthz", "/readyz", "/metrics",
+	}
 	rows := 0
-	for door, client := range map[string]*http.Client{"http://" + agent.Host: bySocket, "http://" + address: http.DefaultClient} {
-		for _, path := range []string{"/credentials/one", "/status", "/", "/credentials", "/nothing", "/latest/meta-data/"} {
+	for door, client := range doors {
+		for _, path := range paths {
 			for _, bad := range []func(*http.Request){
 				func(r *http.Request) { r.Header.Set("Origin", "http://evil.test") },
 				func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-origin") },
 				func(r *http.Request) { r.Header.Set("X-Forwarded-For", "127.0.0.1") },
 				func(r *http.Request) { r.Host = "evil.test" },
-				func(r *http.Request) { r.Method = http.MethodPost },
+				func(r *http.Request) { r.Method = http.MethodPatch },
 			} {
 				rows++
 				r, err := http.NewRequest(http.MethodGet, door+path, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
+				r.SetBasicAuth("erp", erpPassword)
 				bad(r)
 				response, err := client.Do(r)
 				if err != nil {
@@ -137,8 +155,8 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			}
 		}
 	}
-	if got := h.agent.Status().Refusals; got != int64(rows) {
-		t.Errorf("got %d refusals, want %d", got, rows)
+	if got, logged := h.agent.Status().Refusals, strings.Count(h.log.String(), "msg=refused"); got != int64(rows) || logged != rows {
+		t.Errorf("got %d refusals and %d lines of the log, want %d", got, logged, rows)
 	}
 }
 

@@ -66,18 +66,34 @@ func (h *host) configure(part string) {
 }
 
 // builder builds pipelines in an empty environment.
-func builder(c *config.Config) (func(string) (*named.Credential, error), error) {
+func (h *host) builder(c *config.Config) (agent.Builder, error) {
 	environment := config.Environment{Lookup: func(string) (string, bool) { return "", false }}
-	return func(name string) (*named.Credential, error) {
-		r, err := c.Resolve(name, nil)
-		if err != nil {
-			return nil, err
-		}
-		return named.Build(r, named.Surroundings{Environment: environment, Store: &named.Store{}})
+	surroundings := named.Surroundings{Environment: environment, Store: named.OpenStore(environment, filepath.Join(h.dir, "store"), c)}
+	return agent.Builder{
+		Named: func(name string, use func(named.Use)) (*named.Credential, error) {
+			r, err := c.Resolve(name, nil)
+			if err != nil {
+				return nil, err
+			}
+			s := surroundings
+			s.Use = use
+			return named.Build(r, s)
+		},
+		Own:    func(r *config.Resolved) (*named.Credential, error) { return named.Build(r, surroundings) },
+		Secret: named.Resolver(environment).Resolve,
 	}, nil
 }
 
 func newHost(t *testing.T, part string) *host {
+	t.Helper()
+	h := prepareHost(t)
+	h.configure(part)
+	h.run()
+	return h
+}
+
+// prepareHost makes the local AWS and the directory.
+func prepareHost(t *testing.T) *host {
 	t.Helper()
 	if !agent.KnowsPeers {
 		t.Skip("left out: this system does not say who asks on a socket")
@@ -96,18 +112,24 @@ func newHost(t *testing.T, part string) *host {
 	}
 	h := &host{T: t, local: awsauthtest.Start(t), dir: dir, socket: filepath.Join(dir, "run", "agent.sock"), log: new(lines)}
 	h.local.Client("client").WriteFiles(dir)
-	h.configure(part)
+	return h
+}
+
+// run runs the agent until the test ends.
+func (h *host) run() {
+	h.Helper()
 	ready := make(chan struct{})
+	var err error
 	h.agent, err = agent.New(agent.Options{
 		Load: func() (*config.Config, error) {
-			return config.Load([]config.File{{Path: filepath.Join(dir, "config.yaml"), Named: true}})
+			return config.Load([]config.File{{Path: filepath.Join(h.dir, "config.yaml"), Named: true}})
 		},
-		Build:  builder,
+		Build:  h.builder,
 		Socket: h.socket, Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Ready: func() { close(ready) },
+		Ready: func() { close(ready) }, CredentialsFile: filepath.Join(h.dir, "aws", "credentials"), Version: "test",
 	})
 	if err != nil {
-		t.Fatal(err)
+		h.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -116,18 +138,17 @@ func newHost(t *testing.T, part string) *host {
 		cancel()
 		return <-ended
 	})
-	t.Cleanup(func() {
+	h.Cleanup(func() {
 		if err := h.stop(); err != nil {
-			t.Errorf("the agent ended with %v", err)
+			h.Errorf("the agent ended with %v", err)
 		}
 	})
 	select {
 	case <-ready:
 	case err := <-ended:
 		ended <- nil
-		t.Fatalf("the agent ended with %v", err)
+		h.Fatalf("the agent ended with %v", err)
 	}
-	return h
 }
 
 // settled waits until AWS has answered for all credentials.
@@ -177,7 +198,7 @@ func (h *host) start(socket string) error {
 		Load: func() (*config.Config, error) {
 			return config.Load([]config.File{{Path: filepath.Join(h.dir, "config.yaml"), Named: true}})
 		},
-		Build: builder, Override: socket, Log: slog.New(slog.DiscardHandler),
+		Build: h.builder, Override: socket, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return err

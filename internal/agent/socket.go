@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/gofrs/flock"
 
 	"github.com/awsauth-go/awsauth/internal/guard"
@@ -166,8 +167,8 @@ func hostsOf(l net.Listener) []string {
 }
 
 // audit writes the one line that each decision gets. by is the rule that allows; why is why not.
-func (a *Agent) audit(r *http.Request, door, name, by, why string) {
-	line := []any{"door", door, "method", r.Method}
+func (a *Agent) audit(r *http.Request, door, name, by, why string, more ...any) {
+	line := append([]any{"door", door, "method", r.Method}, more...)
 	if name != "" {
 		line = append(line, "name", name)
 	}
@@ -176,12 +177,21 @@ func (a *Agent) audit(r *http.Request, door, name, by, why string) {
 	} else {
 		line = append(line, "from", r.RemoteAddr)
 	}
+	a.counts.decided(door, why == "")
 	if why != "" {
-		a.refused.Add(1)
 		a.options.Log.Warn("refused", append(line, "why", why)...)
 		return
 	}
 	a.options.Log.Info("granted", append(line, "by", by)...)
+}
+
+// given says in an audit which credentials were given.
+func given(c aws.Credentials) []any {
+	line := []any{"key", lastFour(c.AccessKeyID)}
+	if c.CanExpire {
+		line = append(line, "expires", stamp(c.Expires))
+	}
+	return line
 }
 
 func (a *Agent) giveBySocket(w http.ResponseWriter, r *http.Request) {
@@ -215,10 +225,10 @@ func (a *Agent) giveBySocket(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		a.audit(r, "socket", s.name, "", "no credentials")
 		w.Header().Set("Retry-After", "1")
-		guard.Write(w, guard.Refusal{Status: http.StatusServiceUnavailable, Code: "CredentialsUnavailable", Message: s.why(err)})
+		guard.Write(w, guard.Refusal{Status: http.StatusServiceUnavailable, Code: "CredentialsUnavailable", Message: s.because(err).Error()})
 		return
 	}
-	a.audit(r, "socket", s.name, by, "")
+	a.audit(r, "socket", s.name, by, "", given(credentials)...)
 	s.count.Add(1)
 	how := s.how()
 	answer := Answer{
@@ -232,10 +242,10 @@ func (a *Agent) giveBySocket(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer) // whoever asked may have gone
 }
 
-// why says why there are no credentials: what the last failure was, rather than that there was no time to wait for the next.
-func (s *served) why(err error) string {
+// because is why there are no credentials: what the last failure was, rather than that there was no time to wait for the next.
+func (s *served) because(err error) error {
 	if last := s.cache.Status().Err; last != nil && errors.Is(err, context.DeadlineExceeded) {
-		err = last
+		return last
 	}
-	return err.Error()
+	return err
 }

@@ -17,8 +17,16 @@ type Status struct {
 	Socket      string       `json:"socket"`
 	Container   string       `json:"container,omitempty"` // empty when it is off
 	IMDS        string       `json:"imds,omitempty"`      // the same
+	Actions     string       `json:"actions,omitempty"`   // the same
+	Health      string       `json:"health,omitempty"`    // the same
+	Ready       bool         `json:"ready"`               // every credential is good for a while
 	Refusals    int64        `json:"refusals"`
 	Credentials []Credential `json:"credentials"`
+	// Certificates are those with which AWS has been asked.
+	Certificates []Certificate `json:"certificates"`
+	Updates      []Update      `json:"updates"`
+	// Reload is why the last reload has changed nothing; empty when it has not failed.
+	Reload string `json:"reload_error,omitempty"`
 }
 
 // Credential is the state of one that is served.
@@ -35,6 +43,19 @@ type Credential struct {
 	Failures    int       `json:"failures"`
 	Error       string    `json:"error,omitempty"`
 	Failed      time.Time `json:"failed,omitzero"`
+	Ready       bool      `json:"ready"`
+}
+
+// sparse is what credentials must be good for at least, for the agent to be ready.
+const sparse = time.Minute
+
+// isReady reports whether credentials are good for a minute. Of those that live for less than ten, as an emulator's for tests, it is a
+// tenth of their life.
+func (c Credential) isReady(now time.Time) bool {
+	if c.AccessKeyID == "" {
+		return false
+	}
+	return c.Expires.IsZero() || c.Expires.Sub(now) > min(sparse, c.Expires.Sub(c.Obtained)/10)
 }
 
 // giveStatus answers the superuser and whoever runs the agent.
@@ -60,7 +81,17 @@ func (a *Agent) address(g *generation) string {
 // Status answers what the agent holds and does.
 func (a *Agent) Status() Status {
 	g := a.now.Load()
-	all := Status{Since: a.started, PID: os.Getpid(), Socket: a.address(g), Container: g.config.Container, Refusals: a.refused.Load()}
+	all := Status{
+		Since: a.started, PID: os.Getpid(), Socket: a.address(g),
+		Container: g.config.Container, Actions: g.config.ActionsAddress(),
+		Health: g.config.Health, Ready: true, Refusals: a.counts.refusals.Load(), Certificates: g.certificates(), Updates: []Update{},
+	}
+	if last := a.reread.Load(); last != nil && last.err != nil {
+		all.Reload = last.err.Error()
+	}
+	for _, u := range g.updates {
+		all.Updates = append(all.Updates, u.status())
+	}
 	if g.config.IMDS != nil {
 		all.IMDS = g.config.IMDS.Address
 	}
@@ -74,6 +105,8 @@ func (a *Agent) Status() Status {
 		if state.Err != nil {
 			c.Error = state.Err.Error()
 		}
+		c.Ready = c.isReady(time.Now())
+		all.Ready = all.Ready && c.Ready
 		all.Credentials = append(all.Credentials, c)
 	}
 	return all

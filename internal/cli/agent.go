@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,34 +21,46 @@ import (
 	"github.com/awsauth-go/awsauth/internal/config"
 	"github.com/awsauth-go/awsauth/internal/printable"
 	"github.com/awsauth-go/awsauth/named"
+	"github.com/awsauth-go/awsauth/serve/actions"
 )
 
 func newAgent(streams IO) *cobra.Command {
 	var (
-		where  place
-		socket string
-		asJSON bool
+		where   place
+		options agentOptions
 	)
 	c := &cobra.Command{
 		Use:   "agent [flags]",
 		Short: "Keep credentials fresh for every program on this host",
 		Long: `Keep the credentials of the configuration fresh, and give each to the users and groups that agent.allow names, and to nobody
 else: over a socket, where the kernel says who asks, and when agent.container has an address over the container-credentials endpoint,
-where a token does that lies in a file for each of them. awsauth get NAME asks a running agent first.
+where a token does that lies in a file for each of them. awsauth get NAME asks a running agent first. agent.actions answers low-code
+applications, agent.update keeps profiles of shared credentials files fresh, and agent.health has metrics.
+
+With --example it serves no credentials, and answers the HTTP actions with invented values, of which none is empty: a low-code platform
+learns from them what an answer looks like, and no secret comes into its model.
 
 SIGHUP reads the configuration anew; one with mistakes changes nothing. It starts when AWS is away, and serves what it holds until
 that ends. docs/agent.md says more.`,
-		Example:     "  awsauth agent\n  awsauth agent status",
+		Example:     "  awsauth agent\n  awsauth agent --log-level warn\n  awsauth agent --example\n  awsauth agent status",
 		Annotations: map[string]string{annotationExit: "yes"},
 		Args:        noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return runAgent(c.Context(), streams, &where, socket, asJSON)
+			if options.example {
+				return runExample(c.Context(), streams, cmp.Or(options.exampleAddress, exampleAddress))
+			}
+			return runAgent(c.Context(), streams, &where, options)
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&socket, "socket", "", "`FILE` socket to listen at (default agent.socket of the configuration, or the standard one)")
-	f.BoolVar(&asJSON, "json", false, "write the log as JSON, a line each")
-	heading(c, "How it serves", "socket", "json")
+	f.StringVar(&options.socket, "socket", "", "`FILE` socket to listen at (default agent.socket of the configuration, or the standard one)")
+	f.Var(&options.level, "log-level", "`LEVEL` least that is logged: debug, info, warn or error (default info)")
+	f.BoolVar(&options.json, "json", false, "write the log as JSON, a line each")
+	heading(c, "How it serves", "socket", "log-level", "json")
+	f.BoolVar(&options.example, "example", false, "answer the HTTP actions with invented values, and nothing else")
+	f.StringVar(&options.exampleAddress, "example-address", "", "`ADDRESS` where, on loopback (default "+exampleAddress+")")
+	heading(c, "Invented values", "example", "example-address")
+	completeLevels(c)
 	where.flags(c)
 	c.AddCommand(newAgentStatus(streams))
 	return c
@@ -56,14 +69,58 @@ that ends. docs/agent.md says more.`,
 // runsForLong is how much garbage a process that runs for long may have, in percent of what it uses: one that ends soon has more.
 const runsForLong = 100
 
-func runAgent(ctx context.Context, streams IO, where *place, socket string, asJSON bool) error {
+// agentOptions are the flags of the agent.
+type agentOptions struct {
+	socket         string
+	level          logLevel
+	json           bool
+	example        bool
+	exampleAddress string
+}
+
+// logLevel is a flag with a level of log/slog.
+type logLevel struct{ slog.Level }
+
+func (l *logLevel) String() string { return "" } // the help says the default itself
+
+func (l *logLevel) Type() string { return "level" }
+
+func (l *logLevel) Set(text string) error {
+	if !slices.Contains(logLevels, text) {
+		return errors.New("is none of " + strings.Join(logLevels, ", "))
+	}
+	return l.UnmarshalText([]byte(text))
+}
+
+var logLevels = []string{"debug", "info", "warn", "error"}
+
+func completeLevels(c *cobra.Command) {
+	if err := c.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions(logLevels, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag is there
+	}
+}
+
+// exampleAddress is where the actions are called when nothing else is said.
+const exampleAddress = "127.0.0.1:9913"
+
+func runExample(ctx context.Context, streams IO, address string) error {
+	if err := config.CheckLoopback(address); err != nil {
+		return usageError{fmt.Errorf("--example-address %w", err), "--example-address takes an address of this host with a port"}
+	}
+	return agent.ServeExample(ctx, address, func(at string) {
+		fmt.Fprintf(streams.Err, "invented values on http://%s%s, until Ctrl-C\n", at, actions.DocumentPath)
+	})
+}
+
+func runAgent(ctx context.Context, streams IO, where *place, options agentOptions) error {
 	debug.SetGCPercent(runsForLong)
 	if !agent.KnowsPeers {
 		return configurationError{error: errors.New("this system does not say who asks on a socket"), hint: "awsauth exec serves one program, and awsauth get NAME each call"}
 	}
-	log := slog.New(slog.NewTextHandler(streams.Err, nil))
-	if asJSON {
-		log = slog.New(slog.NewJSONHandler(streams.Err, nil))
+	leveled := &slog.HandlerOptions{Level: options.level.Level}
+	log := slog.New(slog.NewTextHandler(streams.Err, leveled))
+	if options.json {
+		log = slog.New(slog.NewJSONHandler(streams.Err, leveled))
 	}
 	inherited, err := inheritedListeners()
 	if err != nil {
@@ -71,11 +128,16 @@ func runAgent(ctx context.Context, streams IO, where *place, socket string, asJS
 	}
 	m := &manager{log: log}
 	a, err := agent.New(agent.Options{
-		Load: func() (*config.Config, error) { return where.load(streams) },
-		Build: func(c *config.Config) (func(name string) (*named.Credential, error), error) {
-			return builderForAgent(streams, where, c)
+		Load:  func() (*config.Config, error) { return where.load(streams) },
+		Build: func(c *config.Config) (agent.Builder, error) { return builderForAgent(streams, where, c, log) },
+		Hint: func(err error) string {
+			if hinter := (interface{ Hint() string })(nil); errors.As(err, &hinter) && hinter.Hint() != "" {
+				return hinter.Hint()
+			}
+			return knownHint(err)
 		},
-		Socket: streams.Environment.AgentSocket(os.Geteuid() == 0), Override: socket, Log: log, Inherited: inherited, Ready: m.ready,
+		CredentialsFile: streams.Environment.SharedCredentialsFile(), Version: Version,
+		Socket: streams.Environment.AgentSocket(os.Geteuid() == 0), Override: options.socket, Log: log, Inherited: inherited, Ready: m.ready,
 	})
 	if errors.Is(err, agent.ErrNothingToServe) {
 		return configurationError{error: err, hint: "awsauth config edit: agent: {allow: {NAME: {users: [USER]}}}"}
@@ -106,20 +168,34 @@ func runAgent(ctx context.Context, streams IO, where *place, socket string, asJS
 }
 
 // builderForAgent builds the pipelines of a configuration, which share a store and a transport. Nobody can be asked anything for them.
-func builderForAgent(streams IO, where *place, c *config.Config) (func(name string) (*named.Credential, error), error) {
+func builderForAgent(streams IO, where *place, c *config.Config, log *slog.Logger) (agent.Builder, error) {
 	transport, err := named.NewTransport(streams.Environment)
 	if err != nil {
-		return nil, err
+		return agent.Builder{}, err
 	}
-	s := named.Surroundings{
-		Environment: streams.Environment, Store: named.OpenStore(streams.Environment, where.store, c), UserAgent: userAgent(), Transport: transport,
-	}
-	return func(name string) (*named.Credential, error) {
-		resolved, err := c.Resolve(name, nil)
-		if err != nil {
-			return nil, configurationProblem(err)
+	store := named.OpenStore(streams.Environment, where.store, c)
+	warned := func(use func(named.Use)) func(named.Use) {
+		return func(u named.Use) {
+			use(u)
+			leaf := u.Identity.Certificate
+			if text := expiryWarning(cmp.Or(u.Identifier, u.File), leaf.NotBefore, leaf.NotAfter, time.Now()); text != "" {
+				log.Warn(text, "do", renewal(store, u.Identifier))
+			}
 		}
-		return build(resolved, s)
+	}
+	surroundings := func(use func(named.Use)) named.Surroundings {
+		return named.Surroundings{Environment: streams.Environment, Store: store, UserAgent: userAgent(), Transport: transport, Use: warned(use)}
+	}
+	return agent.Builder{
+		Named: func(name string, use func(named.Use)) (*named.Credential, error) {
+			resolved, err := c.Resolve(name, nil)
+			if err != nil {
+				return nil, configurationProblem(err)
+			}
+			return build(resolved, surroundings(use))
+		},
+		Own:    func(r *config.Resolved) (*named.Credential, error) { return build(r, surroundings(func(named.Use) {})) },
+		Secret: named.Resolver(streams.Environment).Resolve,
 	}, nil
 }
 
@@ -264,10 +340,55 @@ func describeAgent(s agent.Status, now time.Time) string {
 	for _, c := range s.Credentials {
 		rows = append(rows, plainRow(c.Name, c.Type, identityOf(c), expiryOf(c, now), nextOf(c, now), fmt.Sprint(c.Served), lastOf(c, now)))
 	}
-	head := fmt.Sprintf("agent  running %s   %s   %s\n", until(now.Sub(s.Since)), count(len(s.Credentials), "credential", "credentials"),
-		count(int(s.Refusals), "refusal", "refusals"))
-	container, imds := cmp.Or(s.Container, "off"), cmp.Or(s.IMDS, "off")
-	return head + table(rows, func(_, text string) string { return text }) + fmt.Sprintf("doors  unix %s   container %s   imds %s\n", s.Socket, container, imds)
+	head := fmt.Sprintf("agent  running %s   %s   %s   %s%s\n", until(now.Sub(s.Since)), count(len(s.Credentials), "credential", "credentials"),
+		count(len(s.Certificates), "certificate", "certificates"), count(int(s.Refusals), "refusal", "refusals"), asked(s))
+	plain := func(_, text string) string { return text }
+	b := new(strings.Builder)
+	b.WriteString(head + table(rows, plain))
+	if len(s.Certificates) > 0 {
+		rows = [][]cell{plainRow("CERTIFICATE", "SUBJECT", "EXPIRES", "USED BY")}
+		for _, c := range s.Certificates {
+			rows = append(rows, plainRow(c.Name, printable.Line(c.Subject), fromNow(c.Expires, now), strings.Join(c.UsedBy, ", ")))
+		}
+		b.WriteString(table(rows, plain))
+	}
+	if len(s.Updates) > 0 {
+		rows = [][]cell{plainRow("PROFILE", "FILE", "CREDENTIAL", "LAST")}
+		for _, u := range s.Updates {
+			rows = append(rows, plainRow(u.Profile, u.File, u.Credential, lastWritten(u, now)))
+		}
+		b.WriteString(table(rows, plain))
+	}
+	if s.Reload != "" {
+		b.WriteString("the last reload has changed nothing: " + printable.Line(s.Reload) + "\n")
+	}
+	off := func(address string) string { return cmp.Or(address, "off") }
+	fmt.Fprintf(b, "doors  unix %s   container %s   imds %s   actions %s   health %s\n", s.Socket, off(s.Container), off(s.IMDS), off(s.Actions), off(s.Health))
+	return b.String()
+}
+
+// asked says how far it is while it is starting: how many credentials AWS has been asked for.
+func asked(s agent.Status) string {
+	open := 0
+	for _, c := range s.Credentials {
+		if c.AccessKeyID == "" && c.Error == "" {
+			open++
+		}
+	}
+	if open == 0 {
+		return ""
+	}
+	return fmt.Sprintf("   starting: %d of %d asked for", len(s.Credentials)-open, len(s.Credentials))
+}
+
+func lastWritten(u agent.Update, now time.Time) string {
+	switch {
+	case u.Error != "":
+		return printable.Line(u.Error)
+	case u.Written.IsZero():
+		return "not written yet"
+	}
+	return "written " + until(now.Sub(u.Written)) + " ago"
 }
 
 func identityOf(c agent.Credential) string {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,6 +53,8 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"ca":        cmdCA,
 		"empty":     cmdEmpty,
 		"config":    cmdConfig,
+
+		"freeport": cmdFreePort,
 
 		"clientcertificates": cmdClientCertificates,
 	}
@@ -195,6 +198,14 @@ func cmdAgent(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("the agent does not serve: %v\n%s", err, ts.ReadFile(r.log))
 		}
 	}
+}
+
+// cmdFreePort is "freeport NAME": it sets a variable to the URL of a port that is free for now.
+func cmdFreePort(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Check(l.Close())
+	ts.Setenv(args[0], "http://"+l.Addr().String())
 }
 
 // cmdKeep is "keep NAME FLAGS…": it starts awsauth demo --keep, waits until it can be tried, and writes what it has said

@@ -68,7 +68,7 @@ func updateProfile(c *cobra.Command, streams IO, where *place, name, profile str
 	if err != nil {
 		return err
 	}
-	if _, err := credfile.Apply(nil, u.change(aws.Credentials{AccessKeyID: "x", SecretAccessKey: "x"})); err != nil {
+	if _, err := credfile.Apply(nil, credfile.Profile(u.profile, aws.Credentials{AccessKeyID: "x", SecretAccessKey: "x"})); err != nil {
 		return usageError{fmt.Errorf("--profile: %w", err), "--profile takes letters, digits and hyphens"}
 	}
 	if once {
@@ -191,7 +191,7 @@ func (u *updating) follow(ctx context.Context, cache *awsauth.Cache, landed <-ch
 
 // write puts credentials into the file.
 func (u *updating) write(ctx context.Context, credentials aws.Credentials) error {
-	if _, err := credfile.Write(ctx, u.path, u.change(credentials)); err != nil {
+	if _, err := credfile.Write(ctx, u.path, credfile.Profile(u.profile, credentials)); err != nil {
 		return configurationError{error: err, hint: "the file is as it was"}
 	}
 	if u.written == credentials.AccessKeyID {
@@ -209,19 +209,4 @@ func (u *updating) write(ctx context.Context, credentials aws.Credentials) error
 // say writes a line with the time.
 func (u *updating) say(text string) {
 	fmt.Fprintf(u.streams.Err, "%s %s\n", time.Now().UTC().Format(time.RFC3339), text)
-}
-
-// change is what is to become of the profile.
-func (u *updating) change(c aws.Credentials) credfile.Change {
-	change := credfile.Change{Section: u.profile, Set: []credfile.Setting{
-		{Key: "aws_access_key_id", Value: c.AccessKeyID}, {Key: "aws_secret_access_key", Value: c.SecretAccessKey},
-	}}
-	for _, optional := range []credfile.Setting{{Key: "aws_session_token", Value: c.SessionToken}, {Key: "aws_account_id", Value: c.AccountID}} {
-		if optional.Value == "" {
-			change.Remove = append(change.Remove, optional.Key)
-		} else {
-			change.Set = append(change.Set, optional)
-		}
-	}
-	return change
 }

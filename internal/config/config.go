@@ -147,8 +147,14 @@ func (c *Config) read(f *File) (mistakes []Mistake) {
 		if c.Agent.Socket != "" {
 			c.Agent.Socket = inDirectory(f.Path, c.Agent.Socket)
 		}
+		for i := range c.Agent.Update {
+			if u := &c.Agent.Update[i]; u.File != "" {
+				u.File = inDirectory(f.Path, u.File)
+			}
+		}
 	}
 	private := secret.Private(info.Mode()) && info.Mode().Perm()&0o044 == 0
+	mistakes = append(mistakes, d.Agent.literalMistakes(f.Path, private, info.Mode())...)
 	mistakes = append(mistakes, c.readDefaults(f.Path, d.Defaults, private, info.Mode())...)
 	for _, name := range slices.Sorted(maps.Keys(d.Credentials)) {
 		mistakes = append(mistakes, c.readEntry(f.Path, name, d.Credentials[name], private, info.Mode())...)
@@ -207,9 +213,12 @@ func literalMistake(file, path string, c *Credential, k Key, private bool, mode 
 		return nil
 	}
 	return []Mistake{{file, yamlfile.Mistake{
-		Position: c.At[k.Name], Path: path + k.Name,
-		Text: fmt.Sprintf("is the secret itself, and others can read the file (mode %04o): chmod 600 %s, or use %s", mode.Perm(), file, secret.ConfiguredReferences),
+		Position: c.At[k.Name], Path: path + k.Name, Text: readableText(file, mode),
 	}}}
+}
+
+func readableText(file string, mode fs.FileMode) string {
+	return fmt.Sprintf("is the secret itself, and others can read the file (mode %04o): chmod 600 %s, or use %s", mode.Perm(), file, secret.ConfiguredReferences)
 }
 
 // nameForm is that of a credential's name.

@@ -80,15 +80,7 @@ func (k Key) schema() map[string]any {
 	case k.Name == "type":
 		s["enum"] = Types
 	case k.IsSecret():
-		s["oneOf"] = []any{
-			map[string]any{"type": "string", "minLength": 1},
-			map[string]any{
-				"type": "object", "additionalProperties": false, "required": []string{"command"},
-				"properties": map[string]any{"command": map[string]any{
-					"type": "array", "minItems": 1, "items": map[string]any{"type": "string"},
-				}},
-			},
-		}
+		return referenceSchema(k.Doc)
 	case k.kind == reflect.TypeFor[Policy]():
 		s["type"] = []string{"object", "string"}
 	case k.kind == reflect.TypeFor[time.Duration]():
@@ -105,6 +97,19 @@ func (k Key) schema() map[string]any {
 		s["type"] = text["type"]
 	}
 	return s
+}
+
+// referenceSchema is that of a reference to a secret.
+func referenceSchema(doc string) map[string]any {
+	return map[string]any{"description": doc, "oneOf": []any{
+		map[string]any{"type": "string", "minLength": 1},
+		map[string]any{
+			"type": "object", "additionalProperties": false, "required": []string{"command"},
+			"properties": map[string]any{"command": map[string]any{
+				"type": "array", "minItems": 1, "items": map[string]any{"type": "string"},
+			}},
+		},
+	}}
 }
 
 // ReferenceTable is the table of all keys in Markdown, made from Credential.

@@ -24,6 +24,8 @@ type Rules struct {
 	Methods []string
 	// Refused is told of each request that is turned away, and why; nil for nobody.
 	Refused func(r *http.Request, why Refusal)
+	// Answer answers a request that is turned away, in the form of the listener's protocol; nil means Write.
+	Answer func(w http.ResponseWriter, why Refusal)
 }
 
 // Refusal is why a request is turned away.
@@ -54,6 +56,10 @@ func (rules Rules) Wrap(next http.Handler) http.Handler {
 		if why := rules.check(r); why.Status != 0 {
 			if rules.Refused != nil {
 				rules.Refused(r, why)
+			}
+			if rules.Answer != nil {
+				rules.Answer(w, why)
+				return
 			}
 			Write(w, why)
 			return

@@ -47,8 +47,9 @@ type AWS struct {
 // CreateSessions answers how many CreateSession calls have come in.
 func (a *AWS) CreateSessions() int { return int(a.sessions.Load()) }
 
-// Main runs a package's tests with a stand-in, which it puts into local first, and answers the exit code.
-func Main(m *testing.M, local **AWS) int {
+// Main runs a package's tests with a stand-in, which it puts into local first, and answers the exit code. more are started after it with
+// a directory of their own, and stopped before it.
+func Main(m *testing.M, local **AWS, more ...func(dir string) (stop func() error, err error)) (code int) {
 	dir, err := os.MkdirTemp("", "awsauth-examples-")
 	if err != nil {
 		return failed(err)
@@ -65,6 +66,17 @@ func Main(m *testing.M, local **AWS) int {
 	defer server.Close()
 	a.Endpoint = server.URL
 	*local = a
+	for _, start := range more {
+		stop, err := start(dir)
+		if err != nil {
+			return failed(err)
+		}
+		defer func() {
+			if err := stop(); err != nil {
+				code = failed(err)
+			}
+		}()
+	}
 	return m.Run()
 }
 

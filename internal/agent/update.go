@@ -1,0 +1,133 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/awsauth-go/awsauth/serve/credfile"
+)
+
+// update is a profile of a shared credentials file that is kept fresh.
+type update struct {
+	credential *served
+	profile    string
+	file       string
+	landed     chan struct{}
+
+	mu    sync.Mutex // guards state
+	state Update
+}
+
+// Update is how such a profile is.
+type Update struct {
+	Credential  string    `json:"credential"`
+	Profile     string    `json:"profile"`
+	File        string    `json:"file"`
+	AccessKeyID string    `json:"access_key_id,omitempty"` // that the profile has
+	Written     time.Time `json:"written,omitzero"`
+	Failures    int       `json:"failures"` // in a row
+	Error       string    `json:"error,omitempty"`
+}
+
+// readUpdates makes those of a generation.
+func (a *Agent) readUpdates(g *generation) (all []*update, err error) {
+	for i, configured := range g.config.Update {
+		u := &update{
+			credential: g.served[strings.ToLower(configured.Credential)], file: cmp.Or(configured.File, a.options.CredentialsFile),
+			landed: make(chan struct{}, 1),
+		}
+		u.profile = cmp.Or(configured.Profile, u.credential.name)
+		u.state = Update{Credential: u.credential.name, Profile: u.profile, File: u.file}
+		if u.file == "" {
+			return nil, fmt.Errorf("agent.update[%d].file: is missing, and there is no home directory with an .aws/credentials", i)
+		}
+		if _, err := credfile.Apply(nil, credfile.Change{Section: u.profile}); err != nil {
+			return nil, fmt.Errorf("agent.update[%d].profile: %w", i, err)
+		}
+		all = append(all, u)
+	}
+	return all, nil
+}
+
+// wake has it look for new credentials.
+func (u *update) wake() {
+	select {
+	case u.landed <- struct{}{}:
+	default:
+	}
+}
+
+// The pauses between attempts to write a file that cannot be written.
+const (
+	firstPause   = time.Second
+	longestPause = time.Minute
+)
+
+// run writes whenever there are new credentials, until the context ends. A file that cannot be written is tried again and again.
+func (u *update) run(ctx context.Context, log *slog.Logger) {
+	u.wake() // they may be there already
+	again := time.NewTimer(0)
+	again.Stop()
+	defer again.Stop()
+	pause := firstPause
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-u.landed:
+		case <-again.C:
+		}
+		err := u.write(ctx, log)
+		switch {
+		case err == nil:
+			pause = firstPause
+			continue
+		case ctx.Err() != nil:
+			return
+		}
+		u.failed(err)
+		log.Warn("the profile is not written", "profile", u.profile, "file", u.file, "error", err.Error())
+		again.Reset(pause)
+		pause = min(2*pause, longestPause)
+	}
+}
+
+func (u *update) write(ctx context.Context, log *slog.Logger) error {
+	if u.credential.cache.Status().AccessKeyID == "" {
+		return nil // what lands wakes it
+	}
+	credentials, err := u.credential.cache.Current(ctx)
+	if err != nil {
+		return err
+	}
+	changed, err := credfile.Write(ctx, u.file, credfile.Profile(u.profile, credentials))
+	if err != nil {
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.state.Failures, u.state.Error = 0, ""
+	if changed || u.state.AccessKeyID != credentials.AccessKeyID {
+		u.state.AccessKeyID, u.state.Written = credentials.AccessKeyID, time.Now()
+		log.Info("the profile is written", "profile", u.profile, "file", u.file, "key", lastFour(credentials.AccessKeyID))
+	}
+	return nil
+}
+
+func (u *update) failed(err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.state.Failures++
+	u.state.Error = err.Error()
+}
+
+func (u *update) status() Update {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.state
+}

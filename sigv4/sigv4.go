@@ -1,0 +1,301 @@
+// Package sigv4 signs requests to AWS for programs that have no SDK for the service: as headers, or as a URL that anybody can use
+// until it ends. The signature itself is made by aws/signer/v4 of AWS's SDK for Go; what it leaves to its callers is here: which
+// service and region a host is, S3's ways with paths and bodies, and when a URL really ends.
+//
+//	signed, err := sigv4.Sign(ctx, credentials, sigv4.Request{Method: "GET", URL: "https://sqs.eu-west-1.amazonaws.com/?Action=ListQueues"}, time.Now())
+//
+// It sends nothing.
+package sigv4
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/smithy-go/encoding/httpbinding"
+	"golang.org/x/net/http/httpguts"
+)
+
+// Request is what is to be signed.
+type Request struct {
+	Method string      // GET when empty
+	URL    string      // with scheme, host, path and query
+	Header http.Header // signed along; may be nil
+	Body   []byte
+	// PayloadHash is the SHA-256 of the body in hexadecimal, or UnsignedPayload, in place of Body.
+	PayloadHash string
+	// Service and Region are what the signature is for, as sqs and eu-west-1. They may be left out where the host says them:
+	// SERVICE.REGION.amazonaws.com.
+	Service, Region string
+}
+
+// UnsignedPayload leaves the body out of the signature, which S3 allows over TLS (Amazon S3 API Reference, "Authenticating Requests").
+const UnsignedPayload = "UNSIGNED-PAYLOAD"
+
+// The bounds of a presigned URL (IAM User Guide, "Create a signed AWS API request": X-Amz-Expires).
+const (
+	MinPresigned = time.Second
+	MaxPresigned = 7 * 24 * time.Hour
+)
+
+// Signed is a request with its signature.
+type Signed struct {
+	Method string
+	URL    string
+	Host   string
+	// Header are those to send, of the request and of the signature: Authorization, X-Amz-Date, X-Amz-Content-Sha256 and, of session
+	// credentials, X-Amz-Security-Token. Of a presigned URL they are those that were signed along, which must be sent as they are.
+	Header http.Header
+	// Ends is when it is good no longer: fifteen minutes after it was signed, as long as a presigned URL was asked for, or when the
+	// credentials end, whatever comes first.
+	Ends            time.Time
+	Service, Region string
+}
+
+// signatureLife is how long AWS takes a signature for a fresh one (IAM User Guide, "Signature Version 4 signing": the time stamp).
+const signatureLife = 15 * time.Minute
+
+// Error is a part of a Request that cannot be used.
+type Error struct {
+	Field   string // of Request, or "Valid"
+	Problem string
+}
+
+func (e *Error) Error() string { return e.Field + " " + e.Problem }
+
+// Sign signs a request as of a time. The errors are *Error.
+func Sign(ctx context.Context, c aws.Credentials, r Request, at time.Time) (*Signed, error) {
+	p, err := prepare(r, c, at)
+	if err != nil {
+		return nil, err
+	}
+	p.request.Header.Set("X-Amz-Content-Sha256", p.hash)
+	if err := v4.NewSigner().SignHTTP(ctx, c, p.request, p.hash, p.service, p.region, at, p.options); err != nil {
+		return nil, err
+	}
+	return p.signed(p.request.URL.String(), p.request.Header, earlier(at.Add(signatureLife), c)), nil
+}
+
+// Presign makes a URL that is good for a while, and no longer than the credentials. Whoever has it can use it. The errors are *Error.
+func Presign(ctx context.Context, c aws.Credentials, r Request, at time.Time, valid time.Duration) (*Signed, error) {
+	if valid < MinPresigned || valid > MaxPresigned || valid%time.Second != 0 {
+		return nil, &Error{"Valid", fmt.Sprintf("is %s: use whole seconds from 1s to 168h", valid)}
+	}
+	p, err := prepare(r, c, at)
+	if err != nil {
+		return nil, err
+	}
+	if p.service == "s3" && r.PayloadHash == "" && len(r.Body) == 0 {
+		p.hash = UnsignedPayload // what is uploaded is not known yet
+	}
+	query := p.request.URL.Query()
+	query.Set("X-Amz-Expires", strconv.Itoa(int(valid/time.Second)))
+	p.request.URL.RawQuery = query.Encode()
+	signed, header, err := v4.NewSigner().PresignHTTP(ctx, c, p.request, p.hash, p.service, p.region, at, p.options)
+	if err != nil {
+		return nil, err
+	}
+	header.Del("Host")
+	return p.signed(signed, header, earlier(at.Add(valid), c)), nil
+}
+
+func earlier(end time.Time, c aws.Credentials) time.Time {
+	if c.CanExpire && c.Expires.Before(end) {
+		return c.Expires
+	}
+	return end
+}
+
+// prepared is a request that can be signed.
+type prepared struct {
+	request         *http.Request
+	hash            string
+	service, region string
+}
+
+// ofS3 reports a service whose paths are keys: they are signed as they are sent, and // and .. mean themselves (IAM User Guide, "Create
+// a signed AWS API request", canonical URI).
+func (p *prepared) ofS3() bool {
+	return slices.Contains([]string{"s3", "s3-object-lambda", "s3-outposts", "s3express"}, p.service)
+}
+
+func (p *prepared) options(o *v4.SignerOptions) { o.DisableURIPathEscaping = p.ofS3() }
+
+// settle writes the path in the one form that is signed, so that what is sent is that: every octet encoded that must be, and for all
+// services but S3 without dot segments and repeated slashes, which a server takes out before it verifies. Clients leave out the port that
+// the scheme has anyway.
+func (p *prepared) settle(u *url.URL) error {
+	if port := u.Port(); u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
+		u.Host = strings.TrimSuffix(u.Host, ":"+port)
+	}
+	escaped := httpbinding.EscapePath(u.Path, false)
+	if !p.ofS3() {
+		escaped = path.Clean("/" + u.EscapedPath())
+		if strings.HasSuffix(u.Path, "/") && escaped != "/" {
+			escaped += "/"
+		}
+	}
+	escaped = cmp.Or(escaped, "/")
+	plain, err := url.PathUnescape(escaped)
+	if err != nil {
+		return &Error{"URL", "has a path that cannot be read: write % as %25"}
+	}
+	u.Path, u.RawPath = plain, escaped
+	return nil
+}
+
+func (p *prepared) signed(address string, header http.Header, ends time.Time) *Signed {
+	return &Signed{p.request.Method, address, p.request.URL.Host, header, ends, p.service, p.region}
+}
+
+var (
+	hashForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+)
+
+// ours are headers that the signature sets.
+var ours = []string{"Authorization", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-Sha256", "Host", "Content-Length"}
+
+func prepare(r Request, c aws.Credentials, at time.Time) (*prepared, error) {
+	switch {
+	case c.AccessKeyID == "" || c.SecretAccessKey == "":
+		return nil, &Error{"Credentials", "are empty"}
+	case c.CanExpire && !c.Expires.After(at):
+		return nil, &Error{"Credentials", "have ended: get new ones"}
+	}
+	method := cmp.Or(r.Method, http.MethodGet)
+	if !httpguts.ValidHeaderFieldName(method) { // a token, as a method is (RFC 9110, 9.1)
+		return nil, &Error{"Method", "is no HTTP method, as GET"}
+	}
+	u, err := url.Parse(r.URL)
+	switch {
+	case err != nil:
+		return nil, &Error{"URL", "is no URL, as https://sqs.eu-west-1.amazonaws.com/"}
+	case u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "":
+		return nil, &Error{"URL", "is no address that begins with https:// and a host"}
+	case u.User != nil:
+		return nil, &Error{"URL", "has a user or a password, which no service takes"}
+	case u.Fragment != "":
+		return nil, &Error{"URL", "has a fragment (#…), which is not sent: write # as %23"}
+	}
+	if _, err := url.ParseQuery(u.RawQuery); err != nil {
+		return nil, &Error{"URL", "has a query that cannot be read: write % as %25 and ; as %3B"}
+	}
+	for name := range u.Query() {
+		if strings.HasPrefix(strings.ToLower(name), "x-amz-") && isOfSignature(name) {
+			return nil, &Error{"URL", "has a signature of its own (" + name + "): give it without"}
+		}
+	}
+	p := &prepared{hash: r.PayloadHash}
+	if p.service, p.region, err = scope(r, u); err != nil {
+		return nil, err
+	}
+	if err := p.settle(u); err != nil {
+		return nil, err
+	}
+	switch {
+	case p.hash == "":
+		sum := sha256.Sum256(r.Body)
+		p.hash = hex.EncodeToString(sum[:])
+	case len(r.Body) > 0:
+		return nil, &Error{"PayloadHash", "is given with a body: give one of them"}
+	case p.hash != UnsignedPayload && !hashForm.MatchString(p.hash):
+		return nil, &Error{"PayloadHash", "is neither 64 hexadecimal digits in lower case nor " + UnsignedPayload}
+	}
+	p.request = &http.Request{Method: method, URL: u, Host: u.Host, Header: http.Header{}}
+	for name, values := range r.Header {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return nil, &Error{"Header", "has a name that is none"}
+		}
+		if slices.Contains(ours, http.CanonicalHeaderKey(name)) {
+			return nil, &Error{"Header", "has " + http.CanonicalHeaderKey(name) + ", which the signature or the client sets"}
+		}
+		for _, value := range values {
+			if !httpguts.ValidHeaderFieldValue(value) || strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII }) {
+				return nil, &Error{"Header", "has a value of " + name + " that cannot be sent: ASCII alone can"}
+			}
+			// One space between words is how it is signed, and so it is sent.
+			words := strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == '\t' })
+			p.request.Header.Add(name, strings.Join(words, " "))
+		}
+	}
+	return p, nil
+}
+
+// isOfSignature reports a parameter that a presigned URL has.
+func isOfSignature(name string) bool {
+	return slices.Contains([]string{
+		"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-security-token", "x-amz-signature", "x-amz-signedheaders",
+	}, strings.ToLower(name))
+}
+
+func scope(r Request, u *url.URL) (service, region string, err error) {
+	service, region = ofHost(u.Hostname())
+	service, region = cmp.Or(r.Service, service), cmp.Or(r.Region, region)
+	switch {
+	case service == "":
+		return "", "", &Error{"Service", "is required, as sqs: the host does not say it"}
+	case region == "":
+		return "", "", &Error{"Region", "is required, as eu-west-1: the host does not say it"}
+	case !nameForm.MatchString(service):
+		return "", "", &Error{"Service", "is no name of a service, as sqs"}
+	case !nameForm.MatchString(region):
+		return "", "", &Error{"Region", "is no region, as eu-west-1"}
+	}
+	return service, region, nil
+}
+
+var regionForm = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]+$`)
+
+// signingNames are those of hosts whose services are called otherwise in signatures (the SDKs' service models: signingName).
+var signingNames = map[string]string{
+	"email": "ses", "bedrock-runtime": "bedrock", "bedrock-agent-runtime": "bedrock", "bedrock-agent": "bedrock", "queue": "sqs",
+}
+
+// ofHost answers what AWS's own hosts say of service and region; "" where they do not. Services without a region in their host are
+// in us-east-1 (AWS General Reference, "AWS service endpoints").
+func ofHost(host string) (service, region string) {
+	var labels []string
+	for _, suffix := range []string{".amazonaws.com", ".amazonaws.com.cn", ".api.aws"} {
+		if name, ours := strings.CutSuffix(strings.ToLower(host), suffix); ours {
+			labels = strings.Split(name, ".")
+		}
+	}
+	if len(labels) == 0 {
+		return "", ""
+	}
+	last := len(labels) - 1
+	if labels[last] == "us-gov" { // iam.us-gov.amazonaws.com is signed for us-gov-west-1, and others are not
+		return "", ""
+	}
+	if old, isS3 := strings.CutPrefix(labels[last], "s3-"); isS3 && regionForm.MatchString(old) {
+		return "s3", old
+	}
+	if regionForm.MatchString(labels[last]) {
+		region = labels[last]
+		last--
+	} else if strings.HasSuffix(host, ".amazonaws.com") {
+		region = "us-east-1"
+	}
+	if last >= 0 && labels[last] == "dualstack" {
+		last--
+	}
+	if last < 0 {
+		return "", region
+	}
+	service = strings.TrimSuffix(labels[last], "-fips")
+	return cmp.Or(signingNames[service], service), region
+}
