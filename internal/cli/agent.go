@@ -117,6 +117,9 @@ func runAgent(ctx context.Context, streams IO, where *place, options agentOption
 	if !agent.KnowsPeers {
 		return configurationError{error: errors.New("this system does not say who asks on a socket"), hint: "awsauth exec serves one program, and awsauth get NAME each call"}
 	}
+	if err := harden(); err != nil {
+		return err
+	}
 	leveled := &slog.HandlerOptions{Level: options.level.Level}
 	log := slog.New(slog.NewTextHandler(streams.Err, leveled))
 	if options.json {

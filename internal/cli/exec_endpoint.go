@@ -55,6 +55,9 @@ func newExecEndpoint(streams IO) *cobra.Command {
 			if detach {
 				return startDetached(os.Args[1:])
 			}
+			if err := harden(); err != nil {
+				return err
+			}
 			return serveCommand(c, streams, &where, args[0], noCache)
 		},
 	}

@@ -189,7 +189,7 @@ func TestTheEndpointEndsWithTheCommand(t *testing.T) {
 // A command that runs for longer than its sessions live has credentials at every moment.
 func TestCredentialsStayFreshForAsLongAsTheCommandRuns(t *testing.T) {
 	t.Parallel()
-	const life = 2 * time.Second
+	const life = 4 * time.Second
 	h := newExecHost(t, awsauthtest.Config{Emulator: emulator.Config{SessionLifetime: life}})
 	_, out := h.run(announce + "exec sleep 60")
 	fields := strings.Fields(h.line(out))

@@ -27,7 +27,7 @@ import (
 // At every moment the file has credentials that AWS accepts; what else is in it stays; and it ends as intended when it is told to.
 func TestUpdateKeepsAProfileFresh(t *testing.T) {
 	t.Parallel()
-	const life = 2 * time.Second
+	const life = 4 * time.Second // a quarter of it is left at each renewal, also on a busy machine
 	h := newExecHost(t, awsauthtest.Config{Emulator: emulator.Config{SessionLifetime: life}})
 	file := filepath.Join(h.dir, "credentials")
 	const theirs = "[other]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE # kept\n\n"
