@@ -6,9 +6,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"encoding/json"
-	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +15,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -56,6 +53,8 @@ func (h *habitat) allow() {
 	if agent.KnowsPeers {
 		may("file: run/awsauth/agent.tokens/*", "of whoever may have the credentials", "agent's token")
 	}
+	may("file: input/erp.password", given, "password of a caller")
+	may("answer: given*", asked, "issued secretaccesskey", "issued sessiontoken", "secret of a caller's own")
 	may("stdout: emulator", "an emulator announces its administrator", "emulator's secret")
 
 	may("request", "a token is sent with every request that is signed with temporary credentials", "issued sessiontoken", "session token in a file")
@@ -383,94 +382,6 @@ func (h *habitat) emulator() {
 	h.search("stdout: emulator", append(line, rest...))
 	h.search("stderr: emulator", stderr.Bytes())
 	h.searchFiles()
-}
-
-// agent runs an agent, which gives and refuses, and is asked by the commands.
-func (h *habitat) agent() {
-	h.t.Helper()
-	if !agent.KnowsPeers {
-		return
-	}
-	address := freeAddress(h.t)
-	configuration, err := os.ReadFile(h.path("home/.config/awsauth/config.yaml"))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	part := fmt.Sprintf("agent:\n  container: %q\n  allow: {by-role: {users: [%[2]d]}, by-p12: {users: [%[2]d]}, by-failing-command: {users: [%[2]d]}, by-file: {users: [\"54321\"]}}\n", address, os.Getuid())
-	h.put("input/agent.yaml", string(configuration)+part, 0o600)
-	h.watching.Lock()
-	h.label = "agent"
-	h.watching.Unlock()
-	socket := h.path("run", "awsauth", "agent.sock")
-	c := exec.Command("awsauth", "agent", "--config", h.path("input", "agent.yaml"), "--socket", socket)
-	var stderr bytes.Buffer
-	c.Dir, c.Env, c.Stderr = h.path("work"), h.env, &stderr
-	if err := c.Start(); err != nil {
-		h.t.Fatal(err)
-	}
-	ended := false
-	defer func() {
-		if !ended {
-			_ = c.Process.Kill()
-			_ = c.Wait()
-		}
-	}()
-	asking := func(c agent.Credential) bool { return c.AccessKeyID == "" && c.Error == "" }
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		status, err := agent.Client{Socket: socket}.Status(h.t.Context())
-		if err == nil && !slices.ContainsFunc(status.Credentials, asking) {
-			break
-		}
-		if time.Now().After(deadline) {
-			h.t.Fatalf("the agent does not serve: %v", err)
-		}
-	}
-	token, err := os.ReadFile(h.path("run", "awsauth", "agent.tokens", fmt.Sprintf("user-%d", os.Getuid()), "by-role"))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.add("agent's token", token)
-	runtime := []string{"XDG_RUNTIME_DIR=" + h.path("run")}
-	for _, run := range []processRun{
-		{arguments: words("agent status")},
-		{arguments: words("agent status --json")},
-		{arguments: words("get by-role")},
-		{arguments: words("exec by-role -- true")},
-		{arguments: words("update by-role --once --profile by-store")},
-		{label: "refused by the agent", arguments: words("get by-file"), fails: true},
-		{label: "not there", arguments: words("get by-failing-command"), fails: true},
-	} {
-		run.environment = runtime
-		h.start(run)
-	}
-	for _, given := range []string{string(token), "another"} {
-		if _, _, err := fetch("http://"+address+"/", given); err != nil {
-			h.t.Error(err)
-		}
-	}
-	h.searchProcess(c)
-	h.searchFiles()
-	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
-		h.t.Fatal(err)
-	}
-	ended = true
-	if err := c.Wait(); err != nil {
-		h.t.Errorf("agent: %v\n%s", err, stderr.String())
-	}
-	if !strings.Contains(stderr.String(), "msg=granted") || !strings.Contains(stderr.String(), "msg=refused") {
-		h.t.Errorf("the agent has logged no decision: the test does not test\n%s", stderr.String())
-	}
-	h.search("stderr: agent", stderr.Bytes())
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // abort has the runtime print all stacks of a process that holds secrets and waits for an answer.
