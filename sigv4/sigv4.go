@@ -225,7 +225,7 @@ func prepare(r Request, c aws.Credentials, at time.Time) (*prepared, error) {
 		}
 		for _, value := range values {
 			if !httpguts.ValidHeaderFieldValue(value) || strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII }) {
-				return nil, &Error{"Header", "has a value of " + name + " that cannot be sent: ASCII alone can"}
+				return nil, &Error{"Header", "has a value that cannot be sent: ASCII alone can"}
 			}
 			// One space between words is how it is signed, and so it is sent.
 			words := strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == '\t' })

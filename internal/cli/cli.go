@@ -123,6 +123,7 @@ func New(streams IO) *cobra.Command {
 		newUpdate(streams),
 		newAgent(streams),
 		newWhoami(streams),
+		newSignRequest(streams),
 		newCache(streams),
 		newCertificate(streams),
 		newConfig(streams),
