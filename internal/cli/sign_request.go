@@ -207,7 +207,7 @@ func (s *signing) sign(ctx context.Context, credentials aws.Credentials, home st
 		signed, err = do(r)
 	}
 	if errors.As(err, &mistake) {
-		return nil, usageError{fmt.Errorf("%s %s", cmp.Or(signFlags[mistake.Field], mistake.Field), mistake.Problem), "awsauth sign-request --help"}
+		return nil, usagef("%s %s", cmp.Or(signFlags[mistake.Field], mistake.Field), mistake.Problem)
 	}
 	return signed, err
 }
