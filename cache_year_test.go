@@ -70,6 +70,7 @@ func TestAYearOfAThousandSessions(t *testing.T) {
 	for range seeds {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { simulate(t, seed, sessions, time.Duration(days)*24*time.Hour) })
 		})
 	}
