@@ -109,7 +109,7 @@ func (h *habitat) good() []processRun {
 		"get by-systemd", "get by-keyring", "get by-command", "get itself",
 		"get $SESSION pem " + sign + " pem --store $BASE/systemd-store", "get $SESSION pem " + sign + " pem --store $BASE/keyring-store",
 		"get $SESSION pem " + sign + " file:$BASE/input/p12/client.p12 --certificate-password env:P12_PASSWORD --verify",
-		"sign-request by-role --url https://sqs.eu-west-1.amazonaws.com/", "sign-request by-variable --url https://sqs.eu-west-1.amazonaws.com/ --format curl", "whoami by-store", "whoami by-role", "whoami by-variable",
+		"sign-request by-role --url https://sqs.eu-west-1.amazonaws.com/", "sign-request by-variable --url https://sqs.eu-west-1.amazonaws.com/ --format curl", "whoami by-store", "whoami by-role", "whoami by-variable", "policy s3",
 		"version", "completion bash", "completion zsh", "completion fish", "completion powershell", "help get session",
 		"__complete get", "__complete whoami by", "__complete certificate show p", "__complete config show i", "__complete get session --certificate p",
 		"__complete get static --secret-access-key",

@@ -124,6 +124,7 @@ func New(streams IO) *cobra.Command {
 		newAgent(streams),
 		newWhoami(streams),
 		newSignRequest(streams),
+		newPolicy(streams),
 		newCache(streams),
 		newCertificate(streams),
 		newConfig(streams),
