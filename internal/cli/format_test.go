@@ -49,7 +49,7 @@ func TestShellsForgetWhatThereIsNot(t *testing.T) {
 }
 
 func TestTimesAreInUTC(t *testing.T) {
-	for _, name := range []string{"process", "json", "env", "fish", "powershell"} {
+	for _, name := range []string{"json", "env", "fish", "powershell"} {
 		if got := string(formats[name](sample)); !strings.Contains(got, "2026-11-23T13:05:06Z") {
 			t.Errorf("%s has no time in UTC: %s", name, got)
 		}

@@ -162,7 +162,7 @@ func (a *Authorization) checkSignature(r *http.Request, payloadHash string, c Ch
 	}
 	text := req.Append(nil)
 	toSign := a.stringToSign(text)
-	if !hmac.Equal(a.signature, sign(a.signingKey(c.SecretAccessKey), toSign)) {
+	if !hmac.Equal(a.signature, sign(SigningKey(c.SecretAccessKey, a.Date, a.Region, a.Service), toSign)) {
 		return &Error{
 			Kind:             SignatureMismatch,
 			Detail:           "the signature is not the one computed from the request and the secret access key",
@@ -193,10 +193,10 @@ func (a *Authorization) stringToSign(canonicalRequest []byte) string {
 	}, "\n")
 }
 
-// signingKey is the key derived for one day, region and service: "Derive a signing key".
-func (a *Authorization) signingKey(secretAccessKey string) []byte {
+// SigningKey is the key derived from a secret for one day (as 20261122), region and service: "Derive a signing key".
+func SigningKey(secretAccessKey, date, region, service string) []byte {
 	key := []byte("AWS4" + secretAccessKey)
-	for _, part := range []string{a.Date, a.Region, a.Service, terminator} {
+	for _, part := range []string{date, region, service, terminator} {
 		key = sign(key, part)
 	}
 	return key

@@ -1,6 +1,7 @@
 package sigv4
 
 import (
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/url"
@@ -222,4 +223,12 @@ func TestVerifyTakesThePathFromTheWire(t *testing.T) {
 	r.RequestURI = "http://localhost/" // a request through a proxy
 	r.URL.Path = "/"
 	verifyWant(t, r, "", goodCheck(), 0, "")
+}
+
+// The key of AWS General Reference, "Examples of how to derive a signing key for Signature Version 4".
+func TestSigningKeyIsThePublishedOne(t *testing.T) {
+	got := hex.EncodeToString(SigningKey(testSecret, "20120215", "us-east-1", "iam"))
+	if want := "f4780e2d9f65fa895f9c67b32ce1baf0b0d8a43505a000a1a9e090d414db404d"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }

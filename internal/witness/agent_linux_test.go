@@ -1,8 +1,9 @@
 package witness
 
 import (
+	"bytes"
 	"fmt"
-	"net"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,11 +17,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// startAgent runs an agent with all doors, which serves backup to this user, and answers the variables by which clients find each door.
-func (in *installation) startAgent(t *testing.T) (doors map[string][]string) {
+// The agent's doors for clients of AWS.
+const (
+	containerToken     = "container, token"
+	containerTokenFile = "container, token file"
+	metadataService    = "metadata service"
+)
+
+// startAgent runs an agent with all doors, which serves backup to this user, and answers the variables by which clients find each
+// door, and the directory for XDG_RUNTIME_DIR by which the command finds the agent.
+func (in *installation) startAgent(t *testing.T) (doors map[string][]string, runtime string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "awsauth-") // short: the names of sockets are
+	runtime, err := os.MkdirTemp("", "awsauth-") // short: the names of sockets are
 	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(runtime, "awsauth")
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	container, metadata := freeAddress(t), freeAddress(t)
@@ -33,16 +46,16 @@ func (in *installation) startAgent(t *testing.T) (doors map[string][]string) {
 		container, metadata, os.Getuid()))
 	socket := filepath.Join(dir, "agent.sock")
 	c := in.client(t, in.command, "agent", "--config", configuration, "--socket", socket)
-	c.Stderr, c.Cancel = t.Output(), func() error { return c.Process.Signal(syscall.SIGTERM) }
+	c.Stderr, c.Cancel = &withoutGrants{to: t.Output()}, func() error { return c.Process.Signal(syscall.SIGTERM) }
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = c.Process.Signal(syscall.SIGTERM) // it may have been sent at the end of the test's context
+		// It has been sent at the end of the test's context, and another would not let the agent end what is under way.
 		if err := c.Wait(); c.ProcessState.ExitCode() != 0 {
 			t.Errorf("the agent: %v", err)
 		}
-		if err := os.RemoveAll(dir); err != nil {
+		if err := os.RemoveAll(runtime); err != nil {
 			t.Error(err)
 		}
 	})
@@ -62,20 +75,32 @@ func (in *installation) startAgent(t *testing.T) (doors map[string][]string) {
 	}
 	const on = "AWS_EC2_METADATA_DISABLED=true"
 	return map[string][]string{
-		"container, token":      {on, "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://" + container + "/", "AWS_CONTAINER_AUTHORIZATION_TOKEN=" + string(token)},
-		"container, token file": {on, "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://" + container + "/", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=" + file},
-		"metadata service":      {"AWS_EC2_METADATA_DISABLED=false", "AWS_EC2_METADATA_SERVICE_ENDPOINT=http://" + metadata + "/"},
-	}
+		containerToken:     {on, "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://" + container + "/", "AWS_CONTAINER_AUTHORIZATION_TOKEN=" + string(token)},
+		containerTokenFile: {on, "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://" + container + "/", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=" + file},
+		metadataService:    {"AWS_EC2_METADATA_DISABLED=false", "AWS_EC2_METADATA_SERVICE_ENDPOINT=http://" + metadata + "/"},
+	}, runtime
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// withoutGrants passes the lines of an agent's log on, but for the many that say who has got credentials.
+type withoutGrants struct {
+	to   io.Writer
+	rest []byte // of a line that has not ended
+}
+
+func (w *withoutGrants) Write(p []byte) (int, error) {
+	w.rest = append(w.rest, p...)
+	for {
+		line, rest, ended := bytes.Cut(w.rest, []byte("\n"))
+		if !ended {
+			return len(p), nil
+		}
+		if !bytes.Contains(line, []byte("msg=granted")) {
+			if _, err := fmt.Fprintf(w.to, "%s\n", line); err != nil {
+				return 0, err
+			}
+		}
+		w.rest = rest
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // knowsTokenFiles reports whether a version of botocore reads AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: those of Debian 12 do not.
@@ -89,7 +114,7 @@ func TestClientsAskTheAgent(t *testing.T) {
 	_, serial, _ := strings.Cut(s.pki.run("x509", "-in", "backup.pem", "-noout", "-serial"), "=")
 	s.id.serial = strings.ToLower(strings.TrimSpace(serial))
 	in := install(t, s, "a plain path", "bin", "acme configuration")
-	doors := in.startAgent(t)
+	doors, _ := in.startAgent(t)
 	for door, variables := range doors {
 		t.Run("the Go SDK through "+door, func(t *testing.T) {
 			clearEnvironment(t)
@@ -113,7 +138,7 @@ func TestClientsAskTheAgent(t *testing.T) {
 	t.Run("others", func(t *testing.T) {
 		for door, variables := range doors {
 			ask := func(version string, c *exec.Cmd) {
-				if door == "container, token file" && !knowsTokenFiles(version) {
+				if door == containerTokenFile && !knowsTokenFiles(version) {
 					t.Run(version+" through "+door, func(t *testing.T) { t.Skip("this version knows no token file") })
 					return
 				}

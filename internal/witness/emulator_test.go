@@ -3,10 +3,13 @@ package witness
 import (
 	"bufio"
 	"encoding/json"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/awsauth-go/awsauth/emulator"
 )
 
 const region = "eu-west-1"
@@ -51,6 +54,37 @@ func startEmulator(t testing.TB, p *authority, args ...string) *localAWS {
 		t.Fatalf("emulator: %v: %s", err, line)
 	}
 	return local
+}
+
+// newEmulator runs an emulator in this process, for the tests that ask it what no service answers. It holds what that of the command
+// does, and trusts the root of an authority.
+func newEmulator(t testing.TB, p *authority, c emulator.Config) (*localAWS, *emulator.Emulator) {
+	t.Helper()
+	root, err := os.ReadFile(p.path("root.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := emulator.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const local = "local"
+	created, err := e.Apply(emulator.Seed{
+		TrustAnchors: []emulator.SeedTrustAnchor{{Name: local, Certificates: string(root)}},
+		Roles:        []emulator.SeedRole{{Name: local, TrustAnchor: local, Managed: []string{"arn:aws:iam::aws:policy/AdministratorAccess"}}},
+		Profiles:     []emulator.SeedProfile{{Name: local, Roles: []string{local}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = e.NewServer(nil)
+	server.Start()
+	t.Cleanup(server.Close)
+	return &localAWS{
+		Endpoint: server.URL, AccountID: e.AccountID(),
+		TrustAnchorARN: created.TrustAnchors[local], ProfileARN: created.Profiles[local], RoleARN: created.Roles[local],
+	}, e
 }
 
 // administrator answers the environment of the emulator's administrator, as NAME=VALUE.

@@ -3,6 +3,7 @@ package witness
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -133,4 +134,15 @@ func mustRun(t testing.TB, c *exec.Cmd) string {
 		t.Fatalf("%s: %v\n%s%s", strings.Join(c.Args, " "), r.err, r.stdout, r.stderr)
 	}
 	return r.stdout
+}
+
+// freeAddress is an address of loopback that nobody listens on.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }

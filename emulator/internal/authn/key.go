@@ -27,6 +27,20 @@ func (c attempt) find(auth *sigv4.Authorization) (key, error) {
 	return c.findLongTerm(auth.AccessKeyID)
 }
 
+// Find answers whose an access key with its session token is at the moment, and its secret access key. Its errors are those of
+// Authenticate, as STS has them.
+func Find(a *account.Account, accessKeyID, sessionToken string) (caller *account.Caller, secret string, err error) {
+	c := attempt{account: a, service: Service{Name: "sts"}, now: a.Now().UTC()}
+	k, err := c.find(&sigv4.Authorization{AccessKeyID: accessKeyID, SessionToken: sessionToken})
+	if err == nil {
+		err = c.checkSession(k)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return k.caller, k.secret, nil
+}
+
 // isSession tells access keys of sessions from long-term ones (IAM User Guide, "IAM identifiers").
 func isSession(accessKeyID string) bool { return strings.HasPrefix(accessKeyID, "ASIA") }
 
