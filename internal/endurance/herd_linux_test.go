@@ -1,0 +1,140 @@
+package endurance
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+)
+
+// herd is how many programs ask at one moment.
+const herd = 1000
+
+// stampede has programs ask at one moment for c0 and c1 through both doors, each by a connection of its own; every other one gives up
+// within milliseconds. It answers how many of those that do not were given something, and why the first of the others was not.
+func (h *host) stampede() func() Result {
+	doors := append(h.doors("c0", 0), h.doors("c1", 0)...)
+	var t tally
+	var all sync.WaitGroup
+	start := time.Now()
+	for i := range herd {
+		all.Go(func() {
+			if i%2 == 1 {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i)*20*time.Microsecond)
+				defer cancel()
+				_ = doors[i/2%len(doors)].Ask(ctx) // it gives up
+				return
+			}
+			err := doors[i/2%len(doors)].Ask(context.Background())
+			t.add(time.Since(start), err)
+		})
+	}
+	return func() Result {
+		all.Wait()
+		return t.result(start)
+	}
+}
+
+// asked is how often AWS was asked for c0 and c1.
+func (h *host) asked() [2]int64 {
+	return [2]int64{h.upstream.callsOf("c0-session"), h.upstream.callsOf("c1-session")}
+}
+
+// moods are how an AWS may be that is asked by a herd.
+var moods = []struct {
+	name string
+	slow time.Duration
+	down bool
+}{{name: "at once"}, {name: "late", slow: 400 * time.Millisecond}, {name: "not at all", down: true}}
+
+// attempts is how often one call asks an AWS that does not answer.
+const attempts = 3
+
+// P2: however many ask at one moment, AWS is asked once for each credential, and nobody who waits is failed by others who give up.
+// Here there is nothing yet: the herd has connected before the agent runs.
+func TestAColdHerdIsOneCall(t *testing.T) {
+	rounds := full(t, 1, 20)
+	for _, mood := range moods {
+		t.Run("AWS answers "+mood.name, func(t *testing.T) {
+			for range rounds {
+				h := newHost(t, options{credentials: 2, container: true})
+				h.upstream.slow.Store(int64(mood.slow))
+				h.upstream.down.Store(mood.down)
+				m := h.manage()
+				m.start() // so that there are tokens
+				m.agent.stop(t)
+				before := h.asked()
+				herd := h.stampede()
+				time.Sleep(100 * time.Millisecond) // they queue
+				m.start()
+				r := herd()
+				calls := h.asked()
+				for i := range calls {
+					calls[i] -= before[i]
+				}
+				t.Logf("%d asked and did not give up, %d of them got nothing; calls %v; p50 %s, most %s", len(r.Took), r.Failed, calls, r.Quantile(0.5), r.Quantile(1))
+				switch {
+				case mood.down && (r.Failed < len(r.Took) || max(calls[0], calls[1]) > 2*attempts):
+					t.Errorf("got %d given something, and %v calls", len(r.Took)-r.Failed, calls)
+				case !mood.down && (r.Failed > 0 || calls != [2]int64{1, 1}):
+					t.Errorf("got %d failed, first %v; and %v calls, want one for each", r.Failed, r.Err, calls)
+				}
+				if most := r.Quantile(1); mood.down && most > 2*time.Second {
+					t.Errorf("somebody has waited for %s to hear that there is nothing", most)
+				}
+				m.agent.stop(t)
+			}
+		})
+	}
+}
+
+// P2: and here it is time to renew what all of them get meanwhile.
+func TestAHerdInTheRefreshWindowIsOneCall(t *testing.T) {
+	const life = 8 * time.Second
+	rounds := full(t, 1, 20)
+	for _, mood := range moods {
+		t.Run("AWS answers "+mood.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, options{credentials: 2, container: true, life: life})
+			h.start()
+			h.settled()
+			for range rounds {
+				first := h.status().Credentials[0]
+				h.upstream.slow.Store(int64(mood.slow))
+				h.upstream.down.Store(mood.down)
+				before := h.asked()[0]
+				time.Sleep(time.Until(first.Next))
+				r := h.stampede()()
+				// Its renewal has begun, and perhaps ended.
+				for deadline := time.Now().Add(time.Second); h.asked()[0] == before && time.Now().Before(deadline); {
+					time.Sleep(time.Millisecond)
+				}
+				calls := h.asked()[0] - before
+				t.Logf("%d asked and did not give up, %d of them got nothing; %d calls; p50 %s, most %s", len(r.Took), r.Failed, calls, r.Quantile(0.5), r.Quantile(1))
+				if r.Failed > 0 {
+					t.Errorf("got %d failed, first %v: all are to be given what is held", r.Failed, r.Err)
+				}
+				if !mood.down && calls != 1 || mood.down && (calls == 0 || calls > 2*attempts) {
+					t.Errorf("got %d calls", calls)
+				}
+				h.upstream.slow.Store(0)
+				h.upstream.down.Store(false)
+				h.renewed(first.AccessKeyID)
+			}
+		})
+	}
+}
+
+// renewed waits until there are other credentials for all names than those that had begun with a key of c0.
+func (h *host) renewed(key string) {
+	h.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if now := h.status().Credentials[0]; now.AccessKeyID != key && now.Error == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			h.Fatal(fmt.Sprint("c0 is not renewed\n", h.agent.tail()))
+		}
+	}
+}
