@@ -12,9 +12,9 @@ const (
 	// How many connections there are at a time: at all doors together, and of one user, so that there is room for others.
 	mostConnections = 512
 	mostOfOne       = 384
-	// mostSilent is how many one user may have that ask nothing for as long as manners.
+	// mostSilent is how many one user may keep that have asked and ask nothing for as long as manners.
 	mostSilent = 64
-	// manners is how soon who connects asks, on a busy host.
+	// manners is how soon who connects asks, also on a busy host.
 	manners = 500 * time.Millisecond
 	// mostHeldUp is how long one user may hold up a door for all others until there is room for one more of theirs, within memory.
 	mostHeldUp = time.Second
@@ -145,9 +145,9 @@ func (c *crowd) enter(k *known) bool {
 	}
 }
 
-// tidy cuts off who asks nothing, of a user who has more than enough of them. The caller holds mu.
+// tidy cuts off who asks nothing any more, of a user who has more than enough of them. The caller holds mu.
 func (c *crowd) tidy(uid uint32, now time.Time) {
-	if longest, count := c.silentOf(uid); count >= mostSilent && now.Sub(longest.silent) >= manners {
+	if longest, count := c.silentOf(uid); count >= mostSilent && !longest.new && now.Sub(longest.silent) >= manners {
 		c.cutOff(longest, now)
 	}
 }

@@ -32,18 +32,21 @@ type job struct {
 
 // report is how it went.
 type report struct {
-	Asked   int
-	Failed  int
-	Err     string
-	Quantil [4]time.Duration // p50, p99, p99.9 and the most
+	Asked     int
+	Failed    int
+	Err       string
+	Good      int              // tokens that are good in the end
+	Quantiles [4]time.Duration // p50, p99, p99.9 and the most
 }
 
 func (r report) String() string {
-	return fmt.Sprintf("%d asked, %d failed; p50 %s, p99 %s, p99.9 %s, most %s", r.Asked, r.Failed, r.Quantil[0], r.Quantil[1], r.Quantil[2], r.Quantil[3])
+	return fmt.Sprintf("%d asked, %d failed; p50 %s, p99 %s, p99.9 %s, most %s", r.Asked, r.Failed, r.Quantiles[0], r.Quantiles[1], r.Quantiles[2], r.Quantiles[3])
 }
 
 // jobs are those that a child knows, by kind.
-var jobs = map[string]func(context.Context, job) report{"open": openLoop}
+var jobs = map[string]func(context.Context, job) report{
+	"open": openLoop, "herd": stampede, "leaky": leaky, "half-open": halfOpen, "headers": manyHeaders, "pipeline": pipeline, "tokens": manyTokens,
+}
 
 // child does a job when a line comes in, and stops early when there is no more to come.
 func child(text string) int {
@@ -75,12 +78,19 @@ func summary(r Result) report {
 	if r.Err != nil {
 		text = r.Err.Error()
 	}
-	return report{len(r.Took), r.Failed, text, [4]time.Duration{r.Quantile(0.5), r.Quantile(0.99), r.Quantile(0.999), r.Quantile(1)}}
+	return report{Asked: len(r.Took), Failed: r.Failed, Err: text, Quantiles: [4]time.Duration{r.Quantile(0.5), r.Quantile(0.99), r.Quantile(0.999), r.Quantile(1)}}
 }
 
 // openLoop asks at all doors in turn.
 func openLoop(ctx context.Context, j job) report {
-	var doors []*Door
+	ask := InTurn(j.doors()...)
+	return summary(Open(ctx, Pace{j.Rate, j.Times}, func(context.Context) error {
+		return ask(context.Background()) // what is under way is finished
+	}))
+}
+
+// doors are those that a job names.
+func (j job) doors() (doors []*Door) {
 	if j.Socket != "" {
 		doors = append(doors, Socket(j.Socket, j.Name, j.Idle))
 	}
@@ -90,16 +100,13 @@ func openLoop(ctx context.Context, j job) report {
 	if j.IMDS != "" {
 		doors = append(doors, Metadata(j.IMDS, j.Idle))
 	}
-	ask := InTurn(doors...)
-	return summary(Open(ctx, Pace{j.Rate, j.Times}, func(context.Context) error {
-		return ask(context.Background()) // what is under way is finished
-	}))
+	return doors
 }
 
 // working is a child.
 type working struct {
 	testing.TB
-	*exec.Cmd
+	*process
 	in  io.WriteCloser
 	out *bufio.Reader
 }
@@ -108,47 +115,36 @@ type working struct {
 // whoever runs the tests.
 func (h *host) startChild(uid int, j job) *working {
 	h.Helper()
-	program := filepath.Join(filepath.Dir(binary), "child") // where everybody may run it
-	if _, err := os.Stat(program); err != nil {
-		self, err := os.Executable()
-		if err != nil {
-			h.Fatal(err)
-		}
-		text, err := os.ReadFile(self)
-		if err != nil {
-			h.Fatal(err)
-		}
-		if err := os.WriteFile(program, text, 0o755); err != nil {
-			h.Fatal(err)
-		}
-	}
 	text, err := json.Marshal(j)
 	if err != nil {
 		h.Fatal(err)
 	}
-	c := exec.Command(program)
-	c.Env, c.Dir, c.Stderr = []string{childVariable + "=" + string(text), "GORACE=atexit_sleep_ms=0"}, "/", os.Stderr
+	c := exec.Command(programs)
+	c.Env, c.Dir = []string{childVariable + "=" + string(text), "GORACE=atexit_sleep_ms=0"}, "/"
 	if os.Getuid() == 0 && uid != 0 {
 		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
 	}
-	w := &working{TB: h.TB, Cmd: c}
-	out, err := c.StdoutPipe()
+	w := &working{TB: h.TB}
+	out, in, err := os.Pipe()
 	if err != nil {
 		h.Fatal(err)
 	}
+	c.Stdout = in
 	if w.in, err = c.StdinPipe(); err != nil {
 		h.Fatal(err)
 	}
-	if err := c.Start(); err != nil {
+	w.process = startProcess(h, c, filepath.Join(h.TempDir(), "child.log"))
+	h.Cleanup(func() {
+		if err := out.Close(); err != nil {
+			h.Error(err)
+		}
+	})
+	if err := in.Close(); err != nil {
 		h.Fatal(err)
 	}
-	h.Cleanup(func() {
-		_ = c.Process.Kill() // unless it has ended
-		_ = c.Wait()
-	})
 	w.out = bufio.NewReader(out)
 	if line, err := w.out.ReadString('\n'); err != nil || line != "ready\n" {
-		h.Fatalf("a child says %q, %v", line, err)
+		h.Fatalf("a child says %q, %v\n%s", line, err, w.tail())
 	}
 	return w
 }
@@ -165,13 +161,13 @@ func (w *working) begin() {
 func (w *working) finish() (r report) {
 	w.Helper()
 	if err := json.NewDecoder(w.out).Decode(&r); err != nil {
-		w.Fatalf("a child has not said how it went: %v", err)
+		w.Fatalf("a child has not said how it went: %v\n%s", err, w.tail())
 	}
 	return r
 }
 
-// stop has it ask no more, and waits until it is done.
-func (w *working) stop() report {
+// halt has it ask no more, and waits until it is done.
+func (w *working) halt() report {
 	w.Helper()
 	if err := w.in.Close(); err != nil {
 		w.Fatal(err)

@@ -26,11 +26,16 @@ type Door struct {
 // patient is how long a program waits for an answer: longer than the agent takes for any.
 const patient = 5 * time.Second
 
-// door makes a door; idle is how many connections are kept for the next request.
+// most is how many connections a program that keeps them has at a time.
+const most = 64
+
+// door makes a door; idle is how many connections are kept for the next request, and zero for none.
 func door(idle int, dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
-	return &http.Client{Timeout: patient, Transport: &http.Transport{
-		DialContext: dial, MaxIdleConns: idle, MaxIdleConnsPerHost: idle, DisableKeepAlives: idle == 0, DisableCompression: true,
-	}}
+	t := &http.Transport{DialContext: dial, MaxIdleConns: idle, MaxIdleConnsPerHost: idle, DisableKeepAlives: idle == 0, DisableCompression: true}
+	if idle > 0 {
+		t.MaxConnsPerHost = most
+	}
+	return &http.Client{Timeout: patient, Transport: t}
 }
 
 // Socket is the agent's own socket. Connections are kept when idle is more than zero.

@@ -11,14 +11,14 @@ import (
 // herd is how many programs ask at one moment.
 const herd = 1000
 
-// stampede has programs ask at one moment for c0 and c1 through both doors, each by a connection of its own; every other one gives up
-// within milliseconds. It answers how many of those that do not were given something, and why the first of the others was not.
-func (h *host) stampede() func() Result {
-	doors := append(h.doors("c0", 0), h.doors("c1", 0)...)
+// stampede has programs ask at one moment at all doors, each by a connection of its own; every other one gives up within milliseconds.
+// It reports on those that do not.
+func stampede(_ context.Context, j job) report {
+	doors := j.doors()
 	var t tally
 	var all sync.WaitGroup
 	start := time.Now()
-	for i := range herd {
+	for i := range j.Times {
 		all.Go(func() {
 			if i%2 == 1 {
 				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i)*20*time.Microsecond)
@@ -30,9 +30,38 @@ func (h *host) stampede() func() Result {
 			t.add(time.Since(start), err)
 		})
 	}
-	return func() Result {
-		all.Wait()
-		return t.result(start)
+	all.Wait()
+	return summary(t.result(start))
+}
+
+// herd has a child for c0 and one for c1 that are about to ask.
+func (h *host) herd() (begin func(), finish func() report) {
+	h.Helper()
+	var all []*working
+	for _, name := range []string{"c0", "c1"} {
+		all = append(all, h.startChild(other(1), job{
+			Kind: "herd", Name: name, Socket: h.socket, Container: h.container, TokenFile: h.tokenFile(other(1), name), Times: herd / 2,
+		}))
+	}
+	begin = func() {
+		h.Helper()
+		for _, w := range all {
+			w.begin()
+		}
+	}
+	return begin, func() (sum report) {
+		h.Helper()
+		for _, w := range all {
+			r := w.finish()
+			sum.Asked, sum.Failed = sum.Asked+r.Asked, sum.Failed+r.Failed
+			if r.Err != "" {
+				sum.Err = r.Err
+			}
+			for i := range r.Quantiles {
+				sum.Quantiles[i] = max(sum.Quantiles[i], r.Quantiles[i])
+			}
+		}
+		return sum
 	}
 }
 
@@ -58,29 +87,30 @@ func TestAColdHerdIsOneCall(t *testing.T) {
 	for _, mood := range moods {
 		t.Run("AWS answers "+mood.name, func(t *testing.T) {
 			for range rounds {
-				h := newHost(t, options{credentials: 2, container: true})
+				h := newHost(t, options{credentials: 2, container: true, users: []int{other(1)}})
 				h.upstream.slow.Store(int64(mood.slow))
 				h.upstream.down.Store(mood.down)
 				m := h.manage()
 				m.start() // so that there are tokens
 				m.agent.stop(t)
 				before := h.asked()
-				herd := h.stampede()
+				begin, finish := h.herd()
+				begin()
 				time.Sleep(100 * time.Millisecond) // they queue
 				m.start()
-				r := herd()
+				r := finish()
 				calls := h.asked()
 				for i := range calls {
 					calls[i] -= before[i]
 				}
-				t.Logf("%d asked and did not give up, %d of them got nothing; calls %v; p50 %s, most %s", len(r.Took), r.Failed, calls, r.Quantile(0.5), r.Quantile(1))
+				t.Logf("%s, and %d gave up; calls %v", r, herd-r.Asked, calls)
 				switch {
-				case mood.down && (r.Failed < len(r.Took) || max(calls[0], calls[1]) > 2*attempts):
-					t.Errorf("got %d given something, and %v calls", len(r.Took)-r.Failed, calls)
+				case mood.down && (r.Failed < r.Asked || max(calls[0], calls[1]) > 2*attempts):
+					t.Errorf("got %d given something, and %v calls", r.Asked-r.Failed, calls)
 				case !mood.down && (r.Failed > 0 || calls != [2]int64{1, 1}):
-					t.Errorf("got %d failed, first %v; and %v calls, want one for each", r.Failed, r.Err, calls)
+					t.Errorf("got %d failed, first %s; and %v calls, want one for each", r.Failed, r.Err, calls)
 				}
-				if most := r.Quantile(1); mood.down && most > 2*time.Second {
+				if most := r.Quantiles[3]; mood.down && most > 2*time.Second {
 					t.Errorf("somebody has waited for %s to hear that there is nothing", most)
 				}
 				m.agent.stop(t)
@@ -96,7 +126,7 @@ func TestAHerdInTheRefreshWindowIsOneCall(t *testing.T) {
 	for _, mood := range moods {
 		t.Run("AWS answers "+mood.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHost(t, options{credentials: 2, container: true, life: life})
+			h := newHost(t, options{credentials: 2, container: true, life: life, users: []int{other(1)}})
 			h.start()
 			h.settled()
 			for range rounds {
@@ -104,16 +134,18 @@ func TestAHerdInTheRefreshWindowIsOneCall(t *testing.T) {
 				h.upstream.slow.Store(int64(mood.slow))
 				h.upstream.down.Store(mood.down)
 				before := h.asked()[0]
+				begin, finish := h.herd()
 				time.Sleep(time.Until(first.Next))
-				r := h.stampede()()
+				begin()
+				r := finish()
 				// Its renewal has begun, and perhaps ended.
 				for deadline := time.Now().Add(time.Second); h.asked()[0] == before && time.Now().Before(deadline); {
 					time.Sleep(time.Millisecond)
 				}
 				calls := h.asked()[0] - before
-				t.Logf("%d asked and did not give up, %d of them got nothing; %d calls; p50 %s, most %s", len(r.Took), r.Failed, calls, r.Quantile(0.5), r.Quantile(1))
+				t.Logf("%s, and %d gave up; %d calls", r, herd-r.Asked, calls)
 				if r.Failed > 0 {
-					t.Errorf("got %d failed, first %v: all are to be given what is held", r.Failed, r.Err)
+					t.Errorf("got %d failed, first %s: all are to be given what is held", r.Failed, r.Err)
 				}
 				if !mood.down && calls != 1 || mood.down && (calls == 0 || calls > 2*attempts) {
 					t.Errorf("got %d calls", calls)

@@ -27,8 +27,9 @@ import (
 	"github.com/awsauth-go/awsauth/internal/agent"
 )
 
-// binary is the command, built as it is shipped, where every user may run it.
-var binary string
+// binary is the command, built as it is shipped, and programs this test without the race detector, to ask as programs do; both where
+// every user may run them.
+var binary, programs string
 
 func TestMain(m *testing.M) {
 	if job := os.Getenv(childVariable); job != "" {
@@ -42,12 +43,13 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	binary = filepath.Join(dir, "awsauth")
-	build := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w -buildid=", "-o", binary, "github.com/awsauth-go/awsauth/cmd/awsauth")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	binary, programs = filepath.Join(dir, "awsauth"), filepath.Join(dir, "programs")
 	code := 1
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the command: %v\n%s", err, out)
+	if err := errors.Join(
+		build("build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w -buildid=", "-o", binary, "github.com/awsauth-go/awsauth/cmd/awsauth"),
+		build("test", "-c", "-vet=off", "-o", programs, "."),
+	); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	} else {
 		code = m.Run()
 	}
@@ -55,6 +57,16 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(code)
+}
+
+// build runs the go command.
+func build(args ...string) error {
+	c := exec.Command("go", args...)
+	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", args[0], err, out)
+	}
+	return nil
 }
 
 // full is how often a long test does its work.
@@ -362,11 +374,12 @@ func startAWS(t testing.TB, dir string, life time.Duration) *aws {
 
 // upstream stands before the emulator: it counts calls, and can be slow or down.
 type upstream struct {
-	url   string
-	calls sync.Map     // of each session name, *atomic.Int64
-	all   atomic.Int64 // calls
-	slow  atomic.Int64 // time.Duration before each answer
-	down  atomic.Bool  // connections are closed without an answer
+	server *http.Server
+	url    string
+	calls  sync.Map     // of each session name, *atomic.Int64
+	all    atomic.Int64 // calls
+	slow   atomic.Int64 // time.Duration before each answer
+	down   atomic.Bool  // connections are closed without an answer
 }
 
 func newUpstream(t testing.TB, endpoint string) *upstream {
@@ -388,7 +401,7 @@ func newUpstream(t testing.TB, endpoint string) *upstream {
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
 		ErrorLog:  log.New(io.Discard, "", 0), // agents that are killed
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	u.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return
@@ -405,9 +418,9 @@ func newUpstream(t testing.TB, endpoint string) *upstream {
 		}
 		proxy.ServeHTTP(w, r)
 	})}
-	go func() { _ = server.Serve(l) }() // until it is closed
+	go func() { _ = u.server.Serve(l) }() // until it is closed
 	t.Cleanup(func() {
-		if err := server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := u.server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			t.Error(err)
 		}
 	})

@@ -39,11 +39,16 @@ func TestTheAgentIsSmall(t *testing.T) {
 			ready := time.Since(began)
 			h.settled()
 			settled, start := time.Since(began), h.agent.memory(t, "VmHWM")
-			r := Open(t.Context(), Pace{Rate: 2000, Times: full(t, 2000, 60_000)}, InTurn(h.doors("c0", 16)...))
+			load := h.startChild(os.Getuid(), job{
+				Kind: "open", Name: "c0", Socket: h.socket, Container: h.container, TokenFile: h.tokenFile(os.Getuid(), "c0"), Idle: 16,
+				Rate: 2000, Times: full(t, 2000, 60_000),
+			})
+			load.begin()
+			r := load.finish()
 			most := h.agent.memory(t, "VmHWM")
 			t.Logf("ready after %s, all credentials after %s; at most %.1f MiB at the start, %.1f MiB under load", ready, settled, mebi(start), mebi(most))
 			if r.Failed > 0 {
-				t.Errorf("%d of %d requests failed, first: %v", r.Failed, len(r.Took), r.Err)
+				t.Errorf("%d of %d requests failed, first: %s", r.Failed, r.Asked, r.Err)
 			}
 			if most > c.most {
 				t.Errorf("got %.1f MiB, want %.0f MiB at most", mebi(most), mebi(c.most))

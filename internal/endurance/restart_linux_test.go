@@ -120,7 +120,7 @@ func TestRestartsFailNoRequest(t *testing.T) {
 	took := time.Since(began)
 	asked := 0
 	for i, c := range clients {
-		r := c.stop()
+		r := c.halt()
 		asked += r.Asked
 		t.Logf("client %d: %s", i, r)
 		if r.Failed > 0 {

@@ -66,6 +66,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if h.Denied != nil {
 			h.Denied()
 		}
+		w.Header().Set("Connection", "close") // or one connection can keep the server busy with guesses
 		fail(w, http.StatusForbidden, "AccessDenied", "Authorization is not the token of any credentials here")
 		return
 	}

@@ -84,6 +84,9 @@ func (h *Handler) decided(r *http.Request, why string) {
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int, why string) {
 	h.decided(r, why)
+	if status < http.StatusInternalServerError {
+		w.Header().Set("Connection", "close") // or one connection can keep the server busy with guesses
+	}
 	http.Error(w, why, status)
 }
 
