@@ -25,6 +25,9 @@ type job struct {
 	Container string // address; empty for not there
 	TokenFile string
 	IMDS      string // address; empty for not there
+	HandTo    string // socket that takes a connection over
+	Tokens    string // directory with token files of all credentials
+	Many      int    // of credentials, c0, c1, …, in place of Name and TokenFile; zero for one
 	Idle      int    // connections that are kept
 	Rate      float64
 	Times     int
@@ -45,7 +48,7 @@ func (r report) String() string {
 
 // jobs are those that a child knows, by kind.
 var jobs = map[string]func(context.Context, job) report{
-	"open": openLoop, "herd": stampede, "leaky": leaky, "half-open": halfOpen, "headers": manyHeaders, "pipeline": pipeline, "tokens": manyTokens,
+	"open": openLoop, "herd": stampede, "steady": steady, "connect": connectAndLeave, "leaky": leaky, "half-open": halfOpen, "headers": manyHeaders, "pipeline": pipeline, "tokens": manyTokens,
 }
 
 // child does a job when a line comes in, and stops early when there is no more to come.

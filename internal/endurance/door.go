@@ -58,7 +58,7 @@ func Metadata(address string, idle int) *Door {
 	}
 }
 
-// Ask asks once. It fails unless there is an answer with an access key.
+// Ask asks once. It fails unless there is an answer with an access key that has not ended.
 func (d *Door) Ask(ctx context.Context) error {
 	_, err := d.Key(ctx)
 	return err
@@ -103,6 +103,19 @@ func (d *Door) Key(ctx context.Context) (string, error) {
 	key, _ := document[d.key].(string)
 	if key == "" {
 		return "", errors.New("an answer without an access key")
+	}
+	for _, name := range []string{"Expiration", "expiration"} {
+		text, there := document[name].(string)
+		if !there {
+			continue
+		}
+		ends, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return "", err
+		}
+		if now := time.Now(); !ends.After(now) {
+			return "", fmt.Errorf("credentials that have ended %s ago", now.Sub(ends))
+		}
 	}
 	return key, nil
 }

@@ -3,6 +3,7 @@ package endurance
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/awsauth-go/awsauth/awsauthtest"
 	"github.com/awsauth-go/awsauth/internal/agent"
 )
 
@@ -99,6 +101,7 @@ type host struct {
 	aws       *aws
 	upstream  *upstream
 	agent     *process
+	ca        *awsauthtest.CA // nil without own certificates
 }
 
 // options say what a host has.
@@ -108,6 +111,7 @@ type options struct {
 	container   bool
 	imds        bool
 	users       []int // who may have all of them, beside this user
+	own         int   // how many certificates of a CA of the test's own they share, which can be renewed; zero for the emulator's one
 }
 
 // newHost has everything but an agent that runs.
@@ -125,7 +129,17 @@ func newHost(t testing.TB, o options) *host {
 	if err := os.Chmod(dir, 0o755); err != nil { // other users ask, too
 		t.Fatal(err)
 	}
-	h := &host{TB: t, dir: dir, socket: filepath.Join(dir, "run", "agent.sock"), aws: startAWS(t, dir, o.life)}
+	h := &host{TB: t, dir: dir, socket: filepath.Join(dir, "run", "agent.sock")}
+	args := []string{"--session-lifetime", cmp.Or(o.life, time.Hour).String()}
+	if o.own > 0 {
+		h.ca = awsauthtest.NewCA(t, "CA of the host")
+		h.write("ca.pem", string(h.ca.PEM()))
+		args = append(args, "--trust", filepath.Join(dir, "ca.pem"))
+		for i := range o.own {
+			h.renewCertificate(i)
+		}
+	}
+	h.aws = startAWS(t, dir, args...)
 	h.upstream = newUpstream(t, h.aws.Endpoint)
 	if o.container {
 		h.container = freeAddress(t)
@@ -135,6 +149,25 @@ func newHost(t testing.TB, o options) *host {
 	}
 	h.configure(o)
 	return h
+}
+
+// renewCertificate puts a new certificate and its key into the place of one of the host's own.
+func (h *host) renewCertificate(i int) {
+	h.Helper()
+	dir := filepath.Join(h.dir, fmt.Sprintf("certificate%d", i))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		h.Fatal(err)
+	}
+	h.ca.Issue(fmt.Sprintf("client-%d", i)).WriteFiles(dir)
+}
+
+// certificate is that of a credential.
+func (h *host) certificate(i int, o options) string {
+	if o.own == 0 {
+		return h.aws.Identity.URI
+	}
+	dir := filepath.Join(h.dir, fmt.Sprintf("certificate%d", i%o.own))
+	return fmt.Sprintf("file:%s/certificate.pem?key=%[1]s/key.pem", dir)
 }
 
 // configure writes the configuration.
@@ -147,7 +180,7 @@ func (h *host) configure(o options) {
 	var credentials, allow strings.Builder
 	for i := range o.credentials {
 		fmt.Fprintf(&credentials, "  c%d: {type: session, endpoint_url: %q, role_arn: %q, profile_arn: %q, trust_anchor_arn: %q, certificate: %q, session_name: c%d-session}\n",
-			i, h.upstream.url, h.aws.RoleARN, h.aws.ProfileARN, h.aws.TrustAnchorARN, h.aws.Identity.URI, i)
+			i, h.upstream.url, h.aws.RoleARN, h.aws.ProfileARN, h.aws.TrustAnchorARN, h.certificate(i, o), i)
 		fmt.Fprintf(&allow, "    c%d: {users: [%s]}\n", i, users)
 	}
 	part := "agent:\n"
@@ -343,13 +376,9 @@ type aws struct {
 	} `json:"identity"`
 }
 
-func startAWS(t testing.TB, dir string, life time.Duration) *aws {
+func startAWS(t testing.TB, dir string, args ...string) *aws {
 	t.Helper()
-	args := []string{"emulator", "--listen", "127.0.0.1:0", "--json"}
-	if life > 0 {
-		args = append(args, "--session-lifetime", life.String())
-	}
-	c := exec.Command(binary, args...)
+	c := exec.Command(binary, append([]string{"emulator", "--listen", "127.0.0.1:0", "--json"}, args...)...)
 	c.Env = append(environment(dir), "TMPDIR="+dir)
 	out, in, err := os.Pipe()
 	if err != nil {
