@@ -10,8 +10,9 @@ import (
 
 const (
 	// How many connections there are at a time: at all doors together, and of one user, so that there is room for others.
-	mostConnections = 512
-	mostOfOne       = 384
+	// Each takes some 40 kB.
+	mostConnections = 384
+	mostOfOne       = 256
 	// mostSilent is how many one user may keep that have asked and ask nothing for as long as manners.
 	mostSilent = 64
 	// manners is how soon who connects asks, also on a busy host.
