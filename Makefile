@@ -81,7 +81,7 @@ fuzz:
 
 # The short forms of these run in make test.
 soak:
-	AWSAUTH_SOAK=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 300m -v . ./identity/certstore ./serve/credfile | grep -v '^=== '
+	AWSAUTH_SOAK=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 300m -v . ./identity/certstore ./serve/credfile ./internal/endurance | grep -v '^=== '
 
 docs:
 	$(GO) run ./internal/cli/gen -docs docs/commands

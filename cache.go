@@ -259,7 +259,7 @@ func (c *Cache) hold(h *held) {
 // scale is the life by which waits are reckoned. What AWS counts against a quota is asked for as seldom as AWS's sessions need, though
 // less of their life may be left. The caller holds mu.
 func (c *Cache) scale() time.Duration {
-	if c.life > 0 && limiterOf(c.Provider) != nil {
+	if c.life > 0 && metered(c.Provider) {
 		return max(c.life, MinDuration)
 	}
 	return c.life

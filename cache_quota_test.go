@@ -174,3 +174,46 @@ func TestWhatIsLeftIsNoMeasureWhereThereIsAQuota(t *testing.T) {
 		}
 	})
 }
+
+func TestTheQuotaOfASession(t *testing.T) {
+	const anchor = "arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/3d0ef7d1-6f7a-4b2c-9d3c-1a5c7e6f8a90"
+	for name, c := range map[string]struct {
+		session awsauth.Session
+		want    string
+	}{
+		"the standard endpoint":          {awsauth.Session{TrustAnchorARN: anchor}, "rolesanywhere.eu-west-1.amazonaws.com 123456789012"},
+		"an endpoint elsewhere":          {awsauth.Session{TrustAnchorARN: anchor, Endpoint: rolesanywhere.Endpoint{URL: "https://vpce.example"}}, "vpce.example 123456789012"},
+		"an emulator, which counts none": {awsauth.Session{TrustAnchorARN: anchor, Endpoint: rolesanywhere.Endpoint{URL: "http://127.0.0.1:9920"}}, awsauth.Unmetered + "127.0.0.1:9920"},
+		"what makes no call":             {awsauth.Session{}, ""},
+	} {
+		if got := c.session.Quota(); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// What nobody counts is made sixteen at a time, and renewed as the life of what is given says.
+func TestWhatNobodyCountsIsMadeSixteenAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		quota := awsauth.Unmetered + fmt.Sprint(rand.Uint64())
+		var running, most, calls atomic.Int64
+		slow := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			calls.Add(1)
+			most.Store(max(most.Load(), running.Add(1)))
+			time.Sleep(time.Second)
+			running.Add(-1)
+			return aws.Credentials{AccessKeyID: fmt.Sprint(calls.Load()), SecretAccessKey: "x", CanExpire: true, Expires: time.Now().Add(time.Hour)}, nil
+		})
+		var caches []*awsauth.Cache
+		for range 200 {
+			caches = append(caches, &awsauth.Cache{Provider: limited{slow, func() {}, quota}})
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go awsauth.KeepFresh(ctx, caches...)
+		time.Sleep(14 * time.Second)
+		if most.Load() != 16 || calls.Load() != 200 {
+			t.Errorf("got %d at a time and %d calls in 14 seconds, want 16 and 200", most.Load(), calls.Load())
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package awsauth
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,13 +26,31 @@ func limiterOf(p aws.CredentialsProvider) *limiter.Limiter {
 	}
 	l, ok := limiters.Load(quota)
 	if !ok {
-		l, _ = limiters.LoadOrStore(quota, new(limiter.Limiter))
+		made := new(limiter.Limiter)
+		if strings.HasPrefix(quota, Unmetered) {
+			made.AtOnce = atOnce
+		}
+		l, _ = limiters.LoadOrStore(quota, made)
 	}
 	return l.(*limiter.Limiter)
 }
 
+// Unmetered begins the name of a quota that is none: nobody counts these calls, and only so many are made at once that a process with
+// thousands of caches stays small.
+const Unmetered = "unmetered "
+
+// atOnce is how many of them.
+const atOnce = 16
+
+// metered reports whether somebody counts the calls of a provider.
+func metered(p aws.CredentialsProvider) bool {
+	l := limiterOf(p)
+	return l != nil && l.AtOnce == 0
+}
+
 // Quota names what CreateSession's calls are counted against: the endpoint, the account and the region. Caches around sessions
-// of one quota make eight calls a second together; AWS allows ten. It is empty for an endpoint on loopback, which has no quota.
+// of one quota make eight calls a second together; AWS allows ten. For an endpoint on loopback, which has no quota, it begins with
+// Unmetered. It is empty when no call can be made.
 func (s Session) Quota() string {
 	anchor, err := arn.Parse(s.TrustAnchorARN)
 	if err != nil {
@@ -42,8 +61,11 @@ func (s Session) Quota() string {
 		region = anchor.Region
 	}
 	endpoint, err := s.Endpoint.Resolve(region)
-	if err != nil || rolesanywhere.IsLoopback(endpoint.Hostname()) {
+	if err != nil {
 		return ""
+	}
+	if rolesanywhere.IsLoopback(endpoint.Hostname()) {
+		return Unmetered + endpoint.Host
 	}
 	return endpoint.Host + " " + anchor.AccountID
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
+	"github.com/awsauth-go/awsauth"
 	"github.com/awsauth-go/awsauth/internal/config"
 	"github.com/awsauth-go/awsauth/internal/stsclient"
 	"github.com/awsauth-go/awsauth/rolesanywhere"
@@ -125,11 +126,12 @@ func (c *Credential) prepareRegion() error {
 	return nil
 }
 
-// Quota names what the calls of the pipeline are counted against: that of the session at its beginning; "" for none.
+// Quota names what the calls of the pipeline are counted against: that of the session at its beginning. Where there is none it begins
+// with awsauth.Unmetered; it is "" when no call is made.
 func (c *Credential) Quota() string {
 	switch {
 	case c.source != nil:
-		return c.source.Quota()
+		return cmp.Or(c.source.Quota(), awsauth.Unmetered+cmp.Or(c.sts.Endpoint, c.sts.Region))
 	case c.config.Type == config.TypeSession:
 		return c.session.Quota()
 	}

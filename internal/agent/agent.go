@@ -138,7 +138,7 @@ func (a *Agent) read() (*generation, error) {
 	for name, allow := range c.Agent.Allow {
 		allowed[strings.ToLower(name)] = allow
 	}
-	for name, allow := range wanted(c.Agent, allowed) {
+	for name, allow := range keptFresh(c.Agent, allowed) {
 		s, err := a.serve(build, name, allow)
 		if err != nil {
 			return nil, err
@@ -154,8 +154,8 @@ func (a *Agent) read() (*generation, error) {
 	return g, err
 }
 
-// wanted are the credentials that are kept fresh, in lower case, and to whom the doors without a password give them.
-func wanted(c *config.Agent, allowed map[string]config.Allow) map[string]config.Allow {
+// keptFresh are the credentials that are kept fresh, in lower case, and to whom the doors without a password give them.
+func keptFresh(c *config.Agent, allowed map[string]config.Allow) map[string]config.Allow {
 	all := maps.Clone(allowed)
 	add := func(name string) {
 		if name = strings.ToLower(name); !mapHas(all, name) {
@@ -272,14 +272,14 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	}
 	at := socket.Addr().String()
 	a.socket.Store(&at)
-	doors := []door{{newCrowd(socket, peerOfSocket), a.socketHandler()}}
+	doors := []door{{socket, peerOfSocket, a.socketHandler()}}
 	if l := a.options.Inherited["tcp"]; l != nil || g.config.Container != "" {
 		if l == nil {
 			if l, err = new(net.ListenConfig).Listen(ctx, "tcp", g.config.Container); err != nil {
 				return errors.Join(fmt.Errorf("agent.container: %w", err), socket.Close())
 			}
 		}
-		doors = append(doors, door{newCrowd(l, tcpPeer), a.containerHandler(l)})
+		doors = append(doors, door{l, tcpPeer, a.containerHandler(l)})
 		if a.tokens, err = newTokens(at, a.options.Log); err != nil {
 			return errors.Join(err, socket.Close(), l.Close())
 		}
@@ -289,7 +289,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		if err != nil {
 			return errors.Join(fmt.Errorf("agent.imds: %w", err), closeAll(doors))
 		}
-		doors = append(doors, door{newCrowd(l, tcpPeer), a.imdsHandler(l, g.config.IMDS.Credential)})
+		doors = append(doors, door{l, tcpPeer, a.imdsHandler(l, g.config.IMDS.Credential)})
 	}
 	for _, more := range []struct {
 		key, address string
@@ -305,15 +305,17 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		if err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", more.key, err), closeAll(doors))
 		}
-		doors = append(doors, door{newCrowd(l, tcpPeer), more.handler(l)})
+		doors = append(doors, door{l, tcpPeer, more.handler(l)})
 	}
 	a.keep(ctx, g)
 	if a.tokens != nil {
-		if err := a.tokens.write(g); err != nil {
+		if err := errors.Join(a.tokens.takeOver(g, time.Now()), a.tokens.write(g)); err != nil {
 			a.options.Log.Error("some tokens cannot be made", "error", err.Error())
 		}
 		go a.tokens.rotate(ctx, func() *generation { return a.now.Load() })
-		defer func() { err = errors.Join(err, a.tokens.close()) }()
+		if a.options.Inherited["unix"] == nil { // or whoever has opened the socket starts the next agent
+			defer func() { err = errors.Join(err, a.tokens.close()) }()
+		}
 	}
 	go a.watchCertificates(ctx)
 	err = a.serveDoors(ctx, doors)
@@ -346,6 +348,7 @@ func (a *Agent) watchCertificates(ctx context.Context) {
 // door is a listener and what is behind it.
 type door struct {
 	net.Listener
+	who     func(net.Conn) (Peer, error) // finds out who has connected
 	handler http.Handler
 }
 
@@ -362,12 +365,14 @@ const drain = 5 * time.Second
 func (a *Agent) serveDoors(ctx context.Context, doors []door) error {
 	failed := make(chan error, len(doors))
 	var servers []*http.Server
+	var accepting sync.WaitGroup
+	inside := newCrowd()
 	for _, d := range doors {
 		s := guard.Server(d.handler)
-		s.ConnContext = withPeer
+		s.ConnContext, s.ConnState = withPeer, inside.follow
 		s.ErrorLog = slog.NewLogLogger(a.options.Log.Handler(), slog.LevelDebug)
 		servers = append(servers, s)
-		go func() { failed <- s.Serve(d.Listener) }()
+		accepting.Go(func() { failed <- s.Serve(&entrance{Listener: d.Listener, who: d.who, crowd: inside}) })
 		a.options.Log.Info("serving", "door", d.Addr().Network(), "address", d.Addr().String())
 	}
 	if a.options.Ready != nil {
@@ -378,15 +383,18 @@ func (a *Agent) serveDoors(ctx context.Context, doors []door) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	// http.Server.Shutdown cuts off who has connected and not asked yet, or only now. So nothing more is accepted first, and all who are
+	// connected are answered; who connects now waits for the next agent, when the socket outlives this one.
+	err = errors.Join(err, closeAll(doors))
+	accepting.Wait()
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	for _, s := range servers {
-		if s.Shutdown(stopping) != nil { // somebody is slow, and is left
-			err = errors.Join(err, s.Close())
-		}
+		s.SetKeepAlivesEnabled(false) // it closes those that are idle, and each other one after its answer
 	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+	inside.left(stopping)
+	for _, s := range servers {
+		err = errors.Join(err, s.Close()) // somebody may be slow, and is left
 	}
 	return err
 }

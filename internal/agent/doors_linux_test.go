@@ -212,3 +212,51 @@ func TestWhatIsRevokedIsRevokedThoughNoTokenCanBeMade(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Each grant is a line of the log that says which credentials were given, by the last characters of their key, and until when.
+func TestEachGrantSaysWhichCredentials(t *testing.T) {
+	container, imds := freePort(t), freePort(t)
+	h := newHost(t, strings.Replace(allowMe("one"), "agent:\n", fmt.Sprintf("agent:\n  container: %q\n  imds: {address: %q, credential: one}\n", container, imds), 1))
+	h.settled()
+	answer, err := h.client().Credentials(t.Context(), "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := os.ReadFile(filepath.Join(h.dir, "run", "agent.tokens", fmt.Sprintf("user-%d", os.Getuid()), "one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(method, url string, headers ...string) string {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("%s: got %d %s, %v", url, response.StatusCode, body, err)
+		}
+		return string(body)
+	}
+	ask("GET", "http://"+container+"/", "Authorization", string(token))
+	session := ask("PUT", "http://"+imds+"/latest/api/token", "X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "60")
+	ask("GET", "http://"+imds+"/latest/meta-data/iam/security-credentials/one", "X-Aws-Ec2-Metadata-Token", session)
+	which := fmt.Sprintf(" key=…%s expires=%s ", answer.AccessKeyID[len(answer.AccessKeyID)-4:], answer.Expiration.UTC().Format("2006-01-02T15:04:05Z"))
+	for _, door := range []string{"socket", "container", "imds"} {
+		found := false
+		for line := range strings.Lines(h.log.String()) {
+			found = found || strings.Contains(line, "msg=granted door="+door) && strings.Contains(line, which)
+		}
+		if !found {
+			t.Errorf("%s: no line says%s\n%s", door, which, h.log)
+		}
+	}
+}

@@ -56,12 +56,16 @@ func (a *Agent) imdsHandler(l net.Listener, name string) http.Handler {
 			}
 			return credentials, err
 		}),
-		Decided: func(r *http.Request, why string) {
+		Decided: func(r *http.Request, why string, c aws.Credentials) {
 			by := ""
 			if who, ok := r.Context().Value(peerKey{}).(asked); ok && why == "" {
 				by = "user " + strconv.Itoa(int(who.peer.UID))
 			}
-			a.audit(r, "imds", name, by, why)
+			var which []any
+			if c.HasKeys() {
+				which = given(c)
+			}
+			a.audit(r, "imds", name, by, why, which...)
 		},
 	}
 	return a.guarded(hostsOf(l), "imds", h, http.MethodGet, http.MethodPut)

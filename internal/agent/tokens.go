@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,6 +36,8 @@ type tokens struct {
 	dir string
 	log *slog.Logger
 
+	byHash atomic.Pointer[map[[sha256.Size]byte]token] // all that are good
+
 	mu     sync.Mutex // guards all below
 	now    map[string]token
 	before map[string]token
@@ -44,22 +48,20 @@ type token struct {
 	hash [sha256.Size]byte
 	name string // of the credential, in lower case
 	by   string // the rule that allows
+	made time.Time
 }
 
-// newTokens makes the directory of the tokens of an agent at a socket, and removes what one that was killed has left there.
+// newTokens makes the directory of the tokens of an agent at a socket.
 func newTokens(socket string, log *slog.Logger) (*tokens, error) {
 	t := &tokens{dir: TokenDirectory(socket), log: log, now: map[string]token{}, before: map[string]token{}}
-	if err := makePublic(t.dir); err != nil {
-		return nil, err
-	}
-	return t, t.remove()
+	return t, makePublic(t.dir)
 }
 
 // TokenDirectory is where the tokens of an agent lie that listens at a socket: /run/awsauth/agent.tokens for /run/awsauth/agent.sock.
 func TokenDirectory(socket string) string { return strings.TrimSuffix(socket, ".sock") + ".tokens" }
 
-// remove removes all tokens: nothing else may be in their directories, or it stays.
-func (t *tokens) remove() error {
+// remove removes all tokens that are not kept: nothing else may be in their directories, or it stays.
+func (t *tokens) remove(keep map[string]token) error {
 	var failed error
 	for _, pattern := range []string{"user-*", "group-*"} {
 		dirs, err := filepath.Glob(filepath.Join(t.dir, pattern))
@@ -67,17 +69,31 @@ func (t *tokens) remove() error {
 		for _, dir := range dirs {
 			files, err := filepath.Glob(filepath.Join(dir, "*"))
 			failed = errors.Join(failed, err)
+			kept := false
 			for _, file := range files {
+				if _, wanted := keep[filepath.Join(filepath.Base(dir), filepath.Base(file))]; wanted {
+					kept = true
+					continue
+				}
 				failed = errors.Join(failed, os.Remove(file))
 			}
-			failed = errors.Join(failed, safefile.Sweep(dir), os.Remove(dir))
+			failed = errors.Join(failed, safefile.Sweep(dir))
+			if !kept {
+				failed = errors.Join(failed, os.Remove(dir))
+			}
 		}
 	}
 	return failed
 }
 
 // close removes all, with the directory.
-func (t *tokens) close() error { return errors.Join(t.remove(), os.Remove(t.dir)) }
+func (t *tokens) close() error {
+	err := t.remove(nil)
+	if gone := os.Remove(t.list()); !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	return errors.Join(err, os.Remove(t.dir))
+}
 
 // holder is who has the file of a token.
 type holder struct {
@@ -100,18 +116,24 @@ func (s *served) holders() (all []holder) {
 	return all
 }
 
+// wanted are the holders of all tokens of a generation by path, and the credentials' keys.
+func wanted(g *generation) (holders map[string]holder, keys map[string]string) {
+	holders, keys = map[string]holder{}, map[string]string{}
+	for key, s := range g.served {
+		for _, h := range s.holders() {
+			holders[h.path], keys[h.path] = h, key
+		}
+	}
+	return holders, keys
+}
+
 // write makes the files of a generation: first those go that are no longer allowed, then there are new ones for what is new. It goes
 // on when one cannot be made.
 func (t *tokens) write(g *generation) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	wanted := map[string]holder{}
-	keys := map[string]string{}
-	for key, s := range g.served {
-		for _, h := range s.holders() {
-			wanted[h.path], keys[h.path] = h, key
-		}
-	}
+	defer t.index()
+	wanted, keys := wanted(g)
 	var failed error
 	for path := range t.now {
 		if _, allowed := wanted[path]; allowed {
@@ -127,56 +149,87 @@ func (t *tokens) write(g *generation) error {
 			delete(t.before, path)
 		}
 	}
+	var missing []holder
 	for path, h := range wanted {
 		if _, there := t.now[path]; !there {
-			failed = errors.Join(failed, t.renew(keys[path], h))
+			missing = append(missing, h)
+		}
+	}
+	return errors.Join(failed, t.renew(missing, keys))
+}
+
+// renew makes tokens, in place of those before, which are good for a while longer. One that cannot be made leaves what there is. The
+// caller holds mu.
+func (t *tokens) renew(holders []holder, keys map[string]string) (failed error) {
+	var all []staged
+	for _, h := range holders {
+		made, err := t.stage(keys[h.path], h)
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			t.log.Warn("no token for somebody else: it takes CAP_CHOWN to give files away", "name", keys[h.path], "for", h.by)
+		case err != nil:
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", h.path, err))
+		default:
+			all = append(all, made)
+		}
+	}
+	undo := map[string]token{}
+	for _, made := range all {
+		if before, there := t.now[made.path]; there {
+			t.before[made.path], undo[made.path] = before, before
+		}
+		t.now[made.path] = made.token
+	}
+	// Noted first: whatever ends the agent, what the files have is in the list.
+	if err := t.note(); err != nil {
+		t.log.Warn("the next agent will not know these tokens", "error", err.Error())
+	}
+	for _, made := range all {
+		err := made.file.Commit(filepath.Join(t.dir, made.path))
+		if err == nil {
+			continue
+		}
+		failed = errors.Join(failed, err)
+		delete(t.now, made.path)
+		if before, there := undo[made.path]; there {
+			t.now[made.path] = before
+			delete(t.before, made.path)
 		}
 	}
 	return failed
 }
 
-// renew makes a token, in place of the one before, which is good for a while longer. One that cannot be made leaves what there is. The
-// caller holds mu.
-func (t *tokens) renew(key string, h holder) error {
-	made, err := t.make(key, h)
-	if errors.Is(err, fs.ErrPermission) {
-		t.log.Warn("no token for somebody else: it takes CAP_CHOWN to give files away", "name", key, "for", h.by)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if before, there := t.now[h.path]; there {
-		t.before[h.path] = before
-	}
-	t.now[h.path] = made
-	return nil
+// staged is a token whose file is not in its place yet.
+type staged struct {
+	token
+	path string
+	file safefile.Staged
 }
 
-// make makes a token and its file.
-func (t *tokens) make(name string, h holder) (token, error) {
-	path := filepath.Join(t.dir, h.path)
-	if err := makePublic(filepath.Dir(path)); err != nil {
-		return token{}, err
+// stage makes a token and its file.
+func (t *tokens) stage(name string, h holder) (staged, error) {
+	dir := filepath.Dir(filepath.Join(t.dir, h.path))
+	if err := makePublic(dir); err != nil {
+		return staged{}, err
 	}
-	value := rand.Text() + rand.Text()
-	staged, err := safefile.Stage(filepath.Dir(path), []byte(value)) // without a line feed: two SDKs send it along
+	value := rand.Text() + rand.Text()                      // sizeOfToken
+	file, err := safefile.StageFleeting(dir, []byte(value)) // without a line feed: two SDKs send it along
 	if err != nil {
-		return token{}, err
+		return staged{}, err
 	}
-	err = os.Chmod(staged.Name(), h.mode)
+	err = os.Chmod(file.Name(), h.mode)
 	if h.uid != os.Geteuid() || h.gid >= 0 {
-		err = errors.Join(err, os.Chown(staged.Name(), h.uid, h.gid))
+		err = errors.Join(err, os.Chown(file.Name(), h.uid, h.gid))
 	}
 	if err != nil {
-		return token{}, errors.Join(err, staged.Discard())
+		return staged{}, errors.Join(err, file.Discard())
 	}
-	return token{container.Hash(value), name, h.by}, staged.Commit(path)
+	return staged{token{container.Hash(value), name, h.by, time.Now()}, h.path, file}, nil
 }
 
 // rotate makes all tokens anew from time to time. Those that cannot be made are tried again; what there was stays good meanwhile.
 func (t *tokens) rotate(ctx context.Context, now func() *generation) {
-	for sleep(ctx, tokenLife) {
+	for sleep(ctx, t.untilOld(time.Now())) {
 		for !t.renewAll(now()) {
 			if !sleep(ctx, time.Minute) {
 				return
@@ -187,27 +240,39 @@ func (t *tokens) rotate(ctx context.Context, now func() *generation) {
 		}
 		t.mu.Lock()
 		t.before = map[string]token{}
+		t.index()
 		t.mu.Unlock()
 	}
+}
+
+// untilOld is how long it takes until the first token is to be made anew.
+func (t *tokens) untilOld(now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	wait := tokenLife
+	for _, held := range t.now {
+		wait = min(wait, tokenLife-now.Sub(held.made))
+	}
+	return max(wait, 0)
 }
 
 // renewAll makes all tokens of a generation anew that have not been made since the last time, and reports whether it could.
 func (t *tokens) renewAll(g *generation) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	done := true
-	for key, s := range g.served {
-		for _, h := range s.holders() {
-			if _, already := t.before[h.path]; already {
-				continue
-			}
-			if err := t.renew(key, h); err != nil {
-				t.log.Error("a token cannot be made anew: the one before stays good", "name", s.name, "error", err.Error())
-				done = false
-			}
+	defer t.index()
+	wanted, keys := wanted(g)
+	var old []holder
+	for path, h := range wanted {
+		if _, already := t.before[path]; !already {
+			old = append(old, h)
 		}
 	}
-	return done
+	if err := t.renew(old, keys); err != nil {
+		t.log.Error("a token cannot be made anew: the one before stays good", "error", err.Error())
+		return false
+	}
+	return true
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -221,41 +286,53 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// grants are what all tokens are good for.
-func (t *tokens) grants(g *generation, given func(*served, token)) (all []container.Grant) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, tokens := range []map[string]token{t.now, t.before} {
+// index makes it known what tokens are good from now on. The caller holds mu.
+func (t *tokens) index() {
+	all := make(map[[sha256.Size]byte]token, len(t.now)+len(t.before))
+	for _, tokens := range []map[string]token{t.before, t.now} {
 		for _, held := range tokens {
-			s := g.served[held.name]
-			if s == nil {
-				continue
-			}
-			all = append(all, container.Grant{Token: held.hash, Name: s.name, Provider: aws.CredentialsProviderFunc(
-				func(ctx context.Context) (aws.Credentials, error) {
-					credentials, err := s.cache.Current(ctx)
-					if err == nil {
-						given(s, held)
-					}
-					return credentials, err
-				})})
+			all[held.hash] = held
 		}
 	}
-	return all
+	t.byHash.Store(&all)
+}
+
+// find answers which token has a hash.
+func (t *tokens) find(hash [sha256.Size]byte) (token, bool) {
+	all := t.byHash.Load()
+	if all == nil {
+		return token{}, false
+	}
+	held, ok := (*all)[hash]
+	return held, ok
 }
 
 // containerHandler answers as the container-credentials endpoint does.
 func (a *Agent) containerHandler(l net.Listener) http.Handler {
 	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := container.Handler{
-			Grants: a.tokens.grants(a.now.Load(), func(s *served, t token) {
-				s.count.Add(1)
-				a.audit(r, "container", s.name, t.by, "")
-			}),
+			Find:   func(hash [sha256.Size]byte) (container.Grant, bool) { return a.grant(r, hash) },
 			Failed: func(g container.Grant, _ error) { a.audit(r, "container", g.Name, "", "no credentials") },
 			Denied: func() { a.audit(r, "container", "", "", "no such token") },
 		}
 		h.ServeHTTP(w, r)
 	})
 	return a.guarded(hostsOf(l), "container", answer, http.MethodGet)
+}
+
+// grant answers what a token is good for in the configuration that is in force.
+func (a *Agent) grant(r *http.Request, hash [sha256.Size]byte) (container.Grant, bool) {
+	held, ok := a.tokens.find(hash)
+	s := a.now.Load().served[held.name]
+	if !ok || s == nil {
+		return container.Grant{}, false
+	}
+	return container.Grant{Token: hash, Name: s.name, Provider: aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+		credentials, err := s.cache.Current(ctx)
+		if err == nil {
+			s.count.Add(1)
+			a.audit(r, "container", s.name, held.by, "", given(credentials)...)
+		}
+		return credentials, err
+	})}, true
 }

@@ -2,10 +2,13 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,13 +40,8 @@ func TestTokensAreRotatedWithOverlap(t *testing.T) {
 			return string(text)
 		}
 		good := func(token string) bool {
-			hash := container.Hash(token)
-			for _, grant := range tokens.grants(g, nil) {
-				if grant.Token == hash {
-					return true
-				}
-			}
-			return false
+			_, ok := tokens.find(container.Hash(token))
+			return ok
 		}
 		first := read()
 		time.Sleep(tokenLife - time.Second)
@@ -60,6 +58,86 @@ func TestTokensAreRotatedWithOverlap(t *testing.T) {
 		synctest.Wait()
 		if good(first) || !good(second) {
 			t.Errorf("after the overlap: the old one good %t, the new one %t", good(first), good(second))
+		}
+	})
+}
+
+// What an agent has given out is good at the next one, unless it is old, no longer allowed or may be known to others by now.
+func TestTheNextAgentTakesTokensOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		uid := os.Getuid()
+		serving := func(names ...string) *generation {
+			g := &generation{served: map[string]*served{}}
+			for _, name := range names {
+				g.served[name] = &served{name: name, rule: rule{users: []uint32{uint32(uid)}}}
+			}
+			return g
+		}
+		socket := filepath.Join(t.TempDir(), "agent.sock")
+		next := func(g *generation) *tokens {
+			t.Helper()
+			tokens, err := newTokens(socket, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(tokens.takeOver(g, time.Now()), tokens.write(g)); err != nil {
+				t.Fatal(err)
+			}
+			return tokens
+		}
+		file := func(name string) string {
+			return filepath.Join(TokenDirectory(socket), "user-"+strconv.Itoa(uid), name)
+		}
+		read := func(name string) string {
+			t.Helper()
+			text, err := os.ReadFile(file(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(text)
+		}
+		good := func(tokens *tokens, g *generation, token string) bool {
+			held, ok := tokens.find(container.Hash(token))
+			return ok && g.served[held.name] != nil
+		}
+		g := serving("kept", "opened", "replaced", "gone", "revoked")
+		next(g)
+		names := []string{"kept", "opened", "replaced", "gone", "revoked"}
+		first := map[string]string{}
+		for _, name := range names {
+			first[name] = read(name)
+		}
+		if err := errors.Join(os.Chmod(file("opened"), 0o444), os.Remove(file("replaced")), os.Symlink("kept", file("replaced")), os.Remove(file("gone"))); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(40 * time.Minute)
+		g = serving("kept", "opened", "replaced", "gone")
+		second := next(g)
+		for _, name := range names[:4] {
+			if same := read(name) == first[name]; same != (name == "kept") || !good(second, g, read(name)) || good(second, g, first[name]) != same {
+				t.Errorf("%s: the same %t, what the file has is good %t, what it had %t", name, same, good(second, g, read(name)), good(second, g, first[name]))
+			}
+		}
+		if _, err := os.Lstat(file("revoked")); !errors.Is(err, fs.ErrNotExist) || good(second, g, first["revoked"]) {
+			t.Errorf("what is no longer allowed: %v", err)
+		}
+		// The hour is that of the token, whichever agent has made it.
+		if got := second.untilOld(time.Now()); got != 20*time.Minute {
+			t.Errorf("made anew in %s, want 20 minutes", got)
+		}
+		time.Sleep(20 * time.Minute)
+		if third := next(g); read("kept") == first["kept"] || good(third, g, first["kept"]) {
+			t.Error("a token is taken over that is an hour old")
+		}
+		before := read("kept")
+		if err := os.WriteFile(second.list(), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if fourth := next(g); read("kept") == before || !good(fourth, g, read("kept")) {
+			t.Error("without a list that can be read, the file is not new")
+		}
+		if text, err := os.ReadFile(second.list()); err != nil || strings.Contains(string(text), read("kept")) {
+			t.Errorf("the list has a token, or %v", err)
 		}
 	})
 }

@@ -26,18 +26,22 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
+func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	binary := flags.String("binary", "", "`FILE` of the stripped command, as make build makes it")
 	document := flags.String("append", "", "`FILE` of Markdown whose last table the rows are added to")
+	bare := flags.Bool("answer", false, "be the handler that the agent is compared with")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *bare {
+		return serveBare(in, out)
 	}
 	if *binary == "" {
 		return errors.New("-binary is required: make build, then -binary bin/awsauth")
@@ -45,7 +49,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	var all []result
 	// Processes first: a child's peak of memory begins with that of the process that has started it.
 	for _, measure := range []func(context.Context) ([]result, error){
-		program(*binary).measure, measureOpen, measureHeld, measureSign, measureCreateSession,
+		program(*binary).measure, program(*binary).measureAgent, measureOpen, measureHeld, measureSign, measureCreateSession,
 	} {
 		results, err := measure(ctx)
 		if err != nil {

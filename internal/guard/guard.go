@@ -53,6 +53,11 @@ func (rules Rules) Wrap(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
+		if len(r.TransferEncoding) > 0 {
+			// It may have said a length, too, and something before us may have gone by that: what follows is then part of this one (RFC
+			// 9112, 6.1). Whether it has, net/http does not tell.
+			h.Set("Connection", "close")
+		}
 		if why := rules.check(r); why.Status != 0 {
 			if rules.Refused != nil {
 				rules.Refused(r, why)
@@ -109,9 +114,13 @@ func local(r *http.Request) bool {
 	return true
 }
 
-// Write answers with a refusal, in the form that AWS's clients read.
+// Write answers with a refusal, in the form that AWS's clients read. Who is refused connects anew: one connection cannot keep a door
+// busy with requests that do not wait for answers.
 func Write(w http.ResponseWriter, why Refusal) {
 	w.Header().Set("Content-Type", "application/json")
+	if why.Status < http.StatusInternalServerError {
+		w.Header().Set("Connection", "close")
+	}
 	w.WriteHeader(why.Status)
 	_ = json.NewEncoder(w).Encode(why) // whoever asked may have gone
 }
@@ -125,5 +134,7 @@ func Server(handler http.Handler) *http.Server {
 		WriteTimeout:      5 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    maxHeader,
+		// Or OPTIONS * is answered without a check.
+		DisableGeneralOptionsHandler: true,
 	}
 }

@@ -187,6 +187,15 @@ func TestWhoeverIsSlowOrSendsMuchIsCutOff(t *testing.T) {
 		text, _ := io.ReadAll(c)
 		return string(text), time.Since(start)
 	}
+	// OPTIONS * is a request like any other.
+	if answer, _ := raw("OPTIONS * HTTP/1.1\r\nHost: " + l.Addr().String() + "\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(answer, "HTTP/1.1 405 ") {
+		t.Errorf("OPTIONS *: got %.40q", answer)
+	}
+	// What says a length and is chunked is the last request of its connection.
+	get := "GET / HTTP/1.1\r\nHost: " + l.Addr().String() + "\r\nConnection: close\r\n\r\n"
+	if answer, _ := raw("POST / HTTP/1.1\r\nHost: " + l.Addr().String() + "\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + get); strings.Count(answer, "HTTP/1.1 ") != 1 {
+		t.Errorf("a length and chunks: got %q", answer)
+	}
 	if answer, took := raw("GET / HTTP/1.1\r\nHo"); took > 10*time.Second || strings.Contains(answer, "200") {
 		t.Errorf("half a request: got %.40q after %s", answer, took)
 	}

@@ -47,7 +47,12 @@ const (
 
 // Limiter lets calls through. The zero value is ready, and its budget full. It starts no goroutine that waits.
 type Limiter struct {
+	// AtOnce, when it is not zero, is how many calls are under way at a time. Nothing else is limited then: it is for endpoints that
+	// count nobody's calls.
+	AtOnce int
+
 	mu      sync.Mutex // guards all below
+	running int        // calls under way; counted with AtOnce alone
 	started bool
 	rate    float64
 	tokens  float64
@@ -111,6 +116,11 @@ func (t *Ticket) Done(o Outcome) {
 	l := t.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.AtOnce > 0 {
+		l.running--
+		l.pump()
+		return
+	}
 	now := time.Now()
 	if t.probe {
 		l.probing, l.ended = false, now
@@ -167,6 +177,16 @@ func (l *Limiter) pump() {
 		t := l.next()
 		if t == nil {
 			return
+		}
+		if l.AtOnce > 0 {
+			if l.running >= l.AtOnce {
+				return // until one ends
+			}
+			l.running++
+			l.dequeue(t)
+			t.waits = false
+			close(t.ready)
+			continue
 		}
 		if l.open && l.probing {
 			return // until it ends

@@ -3,6 +3,7 @@ package limiter
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,6 +170,38 @@ func TestARefusalCostsNothing(t *testing.T) {
 		}
 		if l.spent != 0 || l.open {
 			t.Errorf("spent %d of the budget", l.spent)
+		}
+	})
+}
+
+// Where nobody counts calls, there are only so many at once: those for whom somebody waits first, and however long each takes.
+func TestSoManyAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &Limiter{AtOnce: 16}
+		var running, most, done atomic.Int64
+		call := func(ticket *Ticket, o Outcome) {
+			<-ticket.Ready()
+			most.Store(max(most.Load(), running.Add(1)))
+			time.Sleep(time.Second)
+			running.Add(-1)
+			done.Add(1)
+			ticket.Done(o)
+		}
+		for i := range 1000 {
+			go call(l.Enter(false), Outcome(i%4)) // how they end does not matter
+		}
+		synctest.Wait()
+		urgent := l.Enter(true)
+		start := time.Now()
+		<-urgent.Ready()
+		if waited := time.Since(start); waited > time.Second || urgent.Stopped() {
+			t.Errorf("an urgent one has waited for %s", waited)
+		}
+		urgent.Done(Answered)
+		time.Sleep(63 * time.Second) // 1,000 in 16 at a time
+		synctest.Wait()
+		if most.Load() != 16 || done.Load() != 1000 {
+			t.Errorf("got %d at once, and %d in 63 seconds; want 16, and all", most.Load(), done.Load())
 		}
 	})
 }

@@ -81,16 +81,25 @@ func Write(path string, data []byte) error {
 }
 
 // Staged is a file on its way: written and durable under a name of its own, and not yet in its place.
-type Staged struct{ name string }
+type Staged struct {
+	name     string
+	fleeting bool // need not outlive the host's power
+}
 
 // Stage writes a file of mode 0600 into a directory. As the superuser it gives the file to the directory's owner, so that
 // whoever keeps the directory can read it.
-func Stage(dir string, data []byte) (s Staged, err error) {
+func Stage(dir string, data []byte) (s Staged, err error) { return stage(dir, data, false) }
+
+// StageFleeting is Stage for what is made anew anyway when the host loses its power: the file is whole or not there for whoever reads
+// it, but not made durable, which takes a disk milliseconds.
+func StageFleeting(dir string, data []byte) (s Staged, err error) { return stage(dir, data, true) }
+
+func stage(dir string, data []byte, fleeting bool) (s Staged, err error) {
 	f, err := os.CreateTemp(dir, temporary) // 0600 from creation
 	if err != nil {
 		return Staged{}, err
 	}
-	s = Staged{f.Name()}
+	s = Staged{f.Name(), fleeting}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Discard())
@@ -101,6 +110,9 @@ func Stage(dir string, data []byte) (s Staged, err error) {
 	}
 	if _, err := f.Write(data); err != nil {
 		return s, errors.Join(err, f.Close())
+	}
+	if fleeting {
+		return s, f.Close()
 	}
 	if err := f.Sync(); err != nil {
 		return s, errors.Join(err, f.Close())
@@ -115,6 +127,9 @@ func (s Staged) Name() string { return s.name }
 func (s Staged) Commit(path string) error {
 	if err := os.Rename(s.name, path); err != nil {
 		return errors.Join(err, s.Discard())
+	}
+	if s.fleeting {
+		return nil
 	}
 	return SyncDir(filepath.Dir(path))
 }

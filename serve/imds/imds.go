@@ -26,8 +26,9 @@ type Handler struct {
 	Provider aws.CredentialsProvider
 	// Subject says who asks; an error is why they may have nothing. A token is good for whom it was made for.
 	Subject func(*http.Request) (string, error)
-	// Decided is told of each decision, about credentials and about tokens; nil for nobody. why is empty for what is granted.
-	Decided func(r *http.Request, why string)
+	// Decided is told of each decision, about credentials and about tokens; nil for nobody. why is empty for what is granted, and c are
+	// the credentials that were given, for an audit that says which.
+	Decided func(r *http.Request, why string, c aws.Credentials)
 
 	tokens tokens
 }
@@ -76,14 +77,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (h *Handler) decided(r *http.Request, why string) {
+func (h *Handler) decided(r *http.Request, why string, c aws.Credentials) {
 	if h.Decided != nil {
-		h.Decided(r, why)
+		h.Decided(r, why, c)
 	}
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int, why string) {
-	h.decided(r, why)
+	h.decided(r, why, aws.Credentials{})
+	if status < http.StatusInternalServerError {
+		w.Header().Set("Connection", "close") // or one connection can keep the server busy with guesses
+	}
 	http.Error(w, why, status)
 }
 
@@ -99,7 +103,7 @@ func (h *Handler) giveToken(w http.ResponseWriter, r *http.Request, subject stri
 	}
 	token := rand.Text() + rand.Text()
 	h.tokens.add(token, subject, time.Now(), time.Duration(seconds)*time.Second)
-	h.decided(r, "")
+	h.decided(r, "", aws.Credentials{})
 	w.Header().Set(ttlHeader, strconv.Itoa(seconds)) // without it the SDK for Go falls back to version 1
 	_, _ = w.Write([]byte(token))
 }
@@ -129,7 +133,7 @@ func (h *Handler) giveCredentials(w http.ResponseWriter, r *http.Request) {
 	if !credentials.CanExpire {
 		ends = now.Add(staticLife)
 	}
-	h.decided(r, "")
+	h.decided(r, "", credentials)
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(document{
 		Code: "Success", LastUpdated: now.UTC().Format(timeForm), Type: "AWS-HMAC",

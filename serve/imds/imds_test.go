@@ -175,7 +175,7 @@ func TestEndedTokensMakeRoom(t *testing.T) {
 func TestWithoutCredentialsThereIsNoSuccess(t *testing.T) {
 	h := newHandler(errors.New("create session: details"))
 	var told []string
-	h.Decided = func(_ *http.Request, why string) { told = append(told, why) }
+	h.Decided = func(_ *http.Request, why string, _ aws.Credentials) { told = append(told, why) }
 	w := ask(h, "GET", rolePath+"/backup", tokenHeader, newToken(t, h))
 	if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "details") || len(told) != 2 || told[0] != "" || told[1] == "" {
 		t.Errorf("got %d %s, told %q", w.Code, w.Body, told)

@@ -1,0 +1,215 @@
+package endurance
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/awsauth-go/awsauth/internal/agent"
+)
+
+// What an attack may cost an agent at most.
+const (
+	mostFiles      = 600
+	mostMoreMemory = 16 << 20
+	mostTokens     = 1024
+)
+
+// target is a door as an attacker sees it.
+type target struct{ network, address, host string }
+
+func (j job) targets() (all []target) {
+	if j.Socket != "" {
+		all = append(all, target{"unix", j.Socket, agent.Host})
+	}
+	for _, address := range []string{j.Container, j.IMDS} {
+		if address != "" {
+			all = append(all, target{"tcp", address, address})
+		}
+	}
+	return all
+}
+
+// attack has a number of attackers work at each door until it is over, each again as soon as it has been cut off, and answers how often
+// they have begun.
+func attack(ctx context.Context, j job, attackers int, strike func(ctx context.Context, to target, conn net.Conn)) report {
+	var begun atomic.Int64
+	var all sync.WaitGroup
+	for _, to := range j.targets() {
+		for range attackers {
+			all.Go(func() {
+				for ctx.Err() == nil {
+					conn, err := net.DialTimeout(to.network, to.address, time.Second)
+					if err != nil {
+						time.Sleep(10 * time.Millisecond)
+						continue
+					}
+					begun.Add(1)
+					over := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
+					strike(ctx, to, conn)
+					over()
+					_ = conn.Close() // it may have been cut off
+				}
+			})
+		}
+	}
+	all.Wait()
+	return report{Asked: int(begun.Load())}
+}
+
+// halfOpen sends a request a byte at a time, and never all of it.
+func halfOpen(ctx context.Context, j job) report {
+	return attack(ctx, j, j.Times, func(_ context.Context, to target, conn net.Conn) {
+		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+to.host+"\r\nX-Slow: "); err != nil {
+			return
+		}
+		buffer := make([]byte, 1)
+		for {
+			_ = conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+			_, err := conn.Read(buffer)
+			if err == nil || os.IsTimeout(err) {
+				_, err = conn.Write([]byte("x"))
+			}
+			if err != nil { // cut off
+				time.Sleep(time.Second)
+				return
+			}
+		}
+	})
+}
+
+// manyHeaders sends ten thousand names of headers, and as many as are just allowed.
+func manyHeaders(ctx context.Context, j job) report {
+	var tooMany, many strings.Builder
+	for i := range 10_000 {
+		line := fmt.Sprintf("x%d: y\r\n", i)
+		tooMany.WriteString(line)
+		if many.Len() < 15<<10 {
+			many.WriteString(line)
+		}
+	}
+	return attack(ctx, j, j.Times, func(_ context.Context, to target, conn net.Conn) {
+		for _, headers := range []string{many.String(), tooMany.String()} {
+			if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+to.host+"\r\n"+headers+"\r\n"); err != nil {
+				return
+			}
+		}
+		_, _ = io.Copy(io.Discard, conn) // until it is cut off
+	})
+}
+
+// pipeline sends one request after the other without waiting, and every other attacker reads no answer.
+func pipeline(ctx context.Context, j job) report {
+	var turn atomic.Int64
+	return attack(ctx, j, j.Times, func(_ context.Context, to target, conn net.Conn) {
+		if turn.Add(1)%2 == 0 {
+			go func() { _, _ = io.Copy(io.Discard, conn) }()
+		}
+		requests := strings.Repeat("GET /credentials/c0 HTTP/1.1\r\nHost: "+to.host+"\r\n\r\n", 100)
+		for {
+			_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+			if _, err := io.WriteString(conn, requests); err != nil {
+				return
+			}
+		}
+	})
+}
+
+// manyTokens asks for tokens of the metadata service as fast as it can, and counts how many of the last ones are good in the end.
+func manyTokens(ctx context.Context, j job) report {
+	metadata := Metadata(j.IMDS, 32)
+	var mu sync.Mutex
+	var given []string
+	r := Closed(ctx, 32, j.Times, func(ctx context.Context) error {
+		token, err := metadata.do(ctx, http.MethodPut, metadata.session, http.Header{"X-Aws-Ec2-Metadata-Token-Ttl-Seconds": {"21600"}})
+		mu.Lock()
+		defer mu.Unlock()
+		given = append(given, string(token))
+		return err
+	})
+	good := 0
+	for _, token := range given[max(len(given)-3*mostTokens, 0):] {
+		if _, err := metadata.do(ctx, http.MethodGet, metadata.url, http.Header{"X-Aws-Ec2-Metadata-Token": {token}}); err == nil {
+			good++
+		}
+	}
+	s := summary(r)
+	s.Good = good
+	return s
+}
+
+// A4: whatever another user does to the doors, whoever may have credentials gets them, and the agent stays small.
+func TestAttacksFailNoRequestOfOthers(t *testing.T) {
+	lasts := time.Duration(full(t, 2, 30)) * time.Second
+	for _, a := range []struct {
+		name string
+		job  job
+	}{
+		{"nobody attacks", job{}},
+		{"connections that ask nothing", job{Kind: "half-open", Times: 2000}},
+		{"thousands of headers", job{Kind: "headers", Times: 8}},
+		{"requests that do not wait for answers", job{Kind: "pipeline", Times: 16}},
+		{"tokens without end", job{Kind: "tokens", Times: full(t, 5000, 100_000)}},
+	} {
+		t.Run(a.name, func(t *testing.T) {
+			h := newHost(t, options{credentials: 1, container: true, imds: true, users: []int{other(1), other(3)}})
+			h.start()
+			h.settled()
+			legit := job{Kind: "open", Name: "c0", Socket: h.socket, Container: h.container, TokenFile: h.tokenFile(other(1), "c0"), IMDS: h.imds, Rate: 200, Times: 1 << 30}
+			calm := h.startChild(other(1), legit)
+			calm.begin()
+			time.Sleep(500 * time.Millisecond)
+			if r := calm.halt(); r.Failed > 0 {
+				t.Fatalf("before the attack: %d failed, first %s", r.Failed, r.Err)
+			}
+			before := h.agent.memory(t, "VmHWM")
+			victim := h.startChild(other(1), legit)
+			attacker := other(2)
+			a.job.Socket, a.job.Container, a.job.IMDS = h.socket, h.container, h.imds
+			if a.job.Kind == "tokens" {
+				attacker = other(3) // one who may have some
+			}
+			var attacks *working
+			if a.job.Kind != "" {
+				attacks = h.startChild(attacker, a.job)
+				attacks.begin()
+			}
+			victim.begin()
+			files := 0
+			var attacked report
+			for began := time.Now(); time.Since(began) < lasts; time.Sleep(20 * time.Millisecond) {
+				files = max(files, h.agent.files(t))
+			}
+			r := victim.halt()
+			switch a.job.Kind {
+			case "":
+			case "tokens":
+				attacked = attacks.finish()
+				if attacked.Failed > 0 || attacked.Good == 0 || attacked.Good > mostTokens {
+					t.Errorf("got %s, and %d tokens that are good, want %d at most", attacked, attacked.Good, mostTokens)
+				}
+			default:
+				attacked = attacks.halt()
+			}
+			more := h.agent.memory(t, "VmHWM") - before
+			t.Logf("%s; at most %d files and %.1f MiB more; the attackers began %d times", r, files, mebi(more), attacked.Asked)
+			if r.Failed > 0 {
+				t.Errorf("%d of %d requests failed, first %s", r.Failed, r.Asked, r.Err)
+			}
+			if files > mostFiles {
+				t.Errorf("got %d files, want %d at most", files, mostFiles)
+			}
+			if more > mostMoreMemory {
+				t.Errorf("got %.1f MiB more, want %d at most", mebi(more), mostMoreMemory>>20)
+			}
+		})
+	}
+}

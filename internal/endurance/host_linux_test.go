@@ -1,0 +1,477 @@
+package endurance
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/awsauth-go/awsauth/awsauthtest"
+	"github.com/awsauth-go/awsauth/internal/agent"
+)
+
+// binary is the command, built as it is shipped, and programs this test without the race detector, to ask as programs do; both where
+// every user may run them.
+var binary, programs string
+
+func TestMain(m *testing.M) {
+	if job := os.Getenv(childVariable); job != "" {
+		os.Exit(child(job))
+	}
+	dir, err := os.MkdirTemp("", "awsauth-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	binary, programs = filepath.Join(dir, "awsauth"), filepath.Join(dir, "programs")
+	code := 1
+	if err := errors.Join(
+		build("build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w -buildid=", "-o", binary, "github.com/awsauth-go/awsauth/cmd/awsauth"),
+		build("test", "-c", "-vet=off", "-o", programs, "."),
+	); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	} else {
+		code = m.Run()
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+// build runs the go command.
+func build(args ...string) error {
+	c := exec.Command("go", args...)
+	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", args[0], err, out)
+	}
+	return nil
+}
+
+// full is how often a long test does its work.
+func full(t testing.TB, short, long int) int {
+	t.Helper()
+	if soak() {
+		return long
+	}
+	t.Logf("the short form: %d in place of %d; AWSAUTH_SOAK=1 for all", short, long)
+	return short
+}
+
+func soak() bool { return os.Getenv("AWSAUTH_SOAK") == "1" }
+
+// chaos is a source of chance whose seed the log has.
+func chaos(t testing.TB) *rand.Rand {
+	t.Helper()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// host is an agent and an emulator, each in a process of its own, and what stands between them.
+type host struct {
+	testing.TB
+	dir       string
+	socket    string
+	container string // address; empty when it is off
+	imds      string // the same
+	aws       *aws
+	upstream  *upstream
+	agent     *process
+	ca        *awsauthtest.CA // nil without own certificates
+}
+
+// options say what a host has.
+type options struct {
+	credentials int           // how many; named c0, c1, …
+	life        time.Duration // of every session; zero for an hour
+	container   bool
+	imds        bool
+	users       []int // who may have all of them, beside this user
+	own         int   // how many certificates of a CA of the test's own they share, which can be renewed; zero for the emulator's one
+}
+
+// newHost has everything but an agent that runs.
+func newHost(t testing.TB, o options) *host {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "awsauth-") // short: the names of sockets are
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(dir, 0o755); err != nil { // other users ask, too
+		t.Fatal(err)
+	}
+	h := &host{TB: t, dir: dir, socket: filepath.Join(dir, "run", "agent.sock")}
+	args := []string{"--session-lifetime", cmp.Or(o.life, time.Hour).String()}
+	if o.own > 0 {
+		h.ca = awsauthtest.NewCA(t, "CA of the host")
+		h.write("ca.pem", string(h.ca.PEM()))
+		args = append(args, "--trust", filepath.Join(dir, "ca.pem"))
+		for i := range o.own {
+			h.renewCertificate(i)
+		}
+	}
+	h.aws = startAWS(t, dir, args...)
+	h.upstream = newUpstream(t, h.aws.Endpoint)
+	if o.container {
+		h.container = freeAddress(t)
+	}
+	if o.imds {
+		h.imds = freeAddress(t)
+	}
+	h.configure(o)
+	return h
+}
+
+// renewCertificate puts a new certificate and its key into the place of one of the host's own.
+func (h *host) renewCertificate(i int) {
+	h.Helper()
+	dir := filepath.Join(h.dir, fmt.Sprintf("certificate%d", i))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		h.Fatal(err)
+	}
+	h.ca.Issue(fmt.Sprintf("client-%d", i)).WriteFiles(dir)
+}
+
+// certificate is that of a credential.
+func (h *host) certificate(i int, o options) string {
+	if o.own == 0 {
+		return h.aws.Identity.URI
+	}
+	dir := filepath.Join(h.dir, fmt.Sprintf("certificate%d", i%o.own))
+	return fmt.Sprintf("file:%s/certificate.pem?key=%[1]s/key.pem", dir)
+}
+
+// configure writes the configuration.
+func (h *host) configure(o options) {
+	h.Helper()
+	users := strconv.Itoa(os.Getuid())
+	for _, uid := range o.users {
+		users += fmt.Sprintf(", %d", uid)
+	}
+	var credentials, allow strings.Builder
+	for i := range o.credentials {
+		fmt.Fprintf(&credentials, "  c%d: {type: session, endpoint_url: %q, role_arn: %q, profile_arn: %q, trust_anchor_arn: %q, certificate: %q, session_name: c%d-session}\n",
+			i, h.upstream.url, h.aws.RoleARN, h.aws.ProfileARN, h.aws.TrustAnchorARN, h.certificate(i, o), i)
+		fmt.Fprintf(&allow, "    c%d: {users: [%s]}\n", i, users)
+	}
+	part := "agent:\n"
+	if h.container != "" {
+		part += fmt.Sprintf("  container: %q\n", h.container)
+	}
+	if h.imds != "" {
+		part += fmt.Sprintf("  imds: {address: %q, credential: c0}\n", h.imds)
+	}
+	h.write("config.yaml", "credentials:\n"+credentials.String()+part+"  allow:\n"+allow.String())
+}
+
+func (h *host) write(name, text string) {
+	h.Helper()
+	if err := os.WriteFile(filepath.Join(h.dir, name), []byte(text), 0o600); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// tokenFile is that of a user for a credential.
+func (h *host) tokenFile(uid int, name string) string {
+	return filepath.Join(h.dir, "run", "agent.tokens", fmt.Sprintf("user-%d", uid), name)
+}
+
+// doors are the socket and the container endpoint for one credential, as this user asks; each request has a connection of its own
+// unless some are kept.
+func (h *host) doors(name string, idle int) []*Door {
+	all := []*Door{Socket(h.socket, name, idle)}
+	if h.container != "" {
+		all = append(all, Container(h.container, h.tokenFile(os.Getuid(), name), idle))
+	}
+	return all
+}
+
+// environment is that of the command: nothing of this host's is read or written.
+func environment(dir string) []string {
+	return []string{"HOME=" + dir, "XDG_CACHE_HOME=" + dir + "/cache", "XDG_DATA_HOME=" + dir + "/data", "XDG_CONFIG_HOME=" + dir + "/etc", "XDG_RUNTIME_DIR=" + dir + "/none"}
+}
+
+// process is a command in a process of its own.
+type process struct {
+	*exec.Cmd
+	log   string // path of what it writes
+	ended chan struct{}
+	err   error // how; after ended
+}
+
+// startProcess starts a command whose output goes into a file.
+func startProcess(t testing.TB, c *exec.Cmd, log string) *process {
+	t.Helper()
+	f, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	c.Stderr = f
+	if c.Stdout == nil {
+		c.Stdout = f
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{Cmd: c, log: log, ended: make(chan struct{})}
+	go func() {
+		p.err = c.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(func() { p.kill() })
+	return p
+}
+
+// kill ends it, whatever it is about, unless it has ended.
+func (p *process) kill() {
+	_ = p.Process.Kill() // it may have ended
+	<-p.ended
+}
+
+// stop tells it to end, and waits until it has.
+func (p *process) stop(t testing.TB) {
+	t.Helper()
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.ended:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("told to stop, it does not end\n%s", p.tail())
+	}
+	if p.err != nil {
+		t.Errorf("told to stop, it ends with %v\n%s", p.err, p.tail())
+	}
+}
+
+// tail is the end of its log.
+func (p *process) tail() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(len(text)-4000, 0):])
+}
+
+// memory answers a line of its /proc/PID/status, as VmHWM, in bytes.
+func (p *process) memory(t testing.TB, line string) int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "\n"+line+":")
+	number, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	kilobytes, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return kilobytes << 10
+}
+
+// files answers how many file descriptors it has open.
+func (p *process) files(t testing.TB) int {
+	t.Helper()
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(open)
+}
+
+// start starts the agent, and waits until it serves.
+func (h *host) start() {
+	h.Helper()
+	c := exec.Command(binary, "agent", "--config", filepath.Join(h.dir, "config.yaml"), "--socket", h.socket)
+	c.Env = environment(h.dir)
+	h.agent = startProcess(h, c, filepath.Join(h.dir, "agent.log"))
+	h.await()
+}
+
+// await waits until the agent answers.
+func (h *host) await() {
+	h.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		if _, err := (agent.Client{Socket: h.socket}).Status(h.Context()); err == nil {
+			return
+		}
+		select {
+		case <-h.agent.ended:
+			h.Fatalf("the agent has ended: %v\n%s", h.agent.err, h.agent.tail())
+		default:
+		}
+		if time.Now().After(deadline) {
+			h.Fatalf("the agent does not serve\n%s", h.agent.tail())
+		}
+	}
+}
+
+// status is what the agent says of itself.
+func (h *host) status() agent.Status {
+	h.Helper()
+	s, err := agent.Client{Socket: h.socket}.Status(h.Context())
+	if err != nil {
+		h.Fatal(err)
+	}
+	return s
+}
+
+// settled waits until there are credentials for all names.
+func (h *host) settled() {
+	h.Helper()
+	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		missing := 0
+		for _, c := range h.status().Credentials {
+			if c.AccessKeyID == "" {
+				missing++
+			}
+		}
+		if missing == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			h.Fatalf("%d credentials are missing\n%s", missing, h.agent.tail())
+		}
+	}
+}
+
+// aws is an emulator in a process of its own, and what it said when it was ready.
+type aws struct {
+	Endpoint       string `json:"endpoint"`
+	TrustAnchorARN string `json:"trust_anchor_arn"`
+	ProfileARN     string `json:"profile_arn"`
+	RoleARN        string `json:"role_arn"`
+	Identity       struct {
+		URI string `json:"uri"`
+	} `json:"identity"`
+}
+
+func startAWS(t testing.TB, dir string, args ...string) *aws {
+	t.Helper()
+	c := exec.Command(binary, append([]string{"emulator", "--listen", "127.0.0.1:0", "--json"}, args...)...)
+	c.Env = append(environment(dir), "TMPDIR="+dir)
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	c.Stdout = in
+	p := startProcess(t, c, filepath.Join(dir, "emulator.log"))
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	a := new(aws)
+	if err == nil {
+		err = json.Unmarshal(line, a)
+	}
+	if err != nil {
+		t.Fatalf("the emulator is not ready: %v\n%s", err, p.tail())
+	}
+	return a
+}
+
+// upstream stands before the emulator: it counts calls, and can be slow or down.
+type upstream struct {
+	server *http.Server
+	url    string
+	calls  sync.Map     // of each session name, *atomic.Int64
+	all    atomic.Int64 // calls
+	slow   atomic.Int64 // time.Duration before each answer
+	down   atomic.Bool  // connections are closed without an answer
+}
+
+func newUpstream(t testing.TB, endpoint string) *upstream {
+	t.Helper()
+	to, err := url.Parse(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &upstream{url: "http://" + l.Addr().String()}
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(to)
+			r.Out.Host = r.In.Host // it is signed
+		},
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
+		ErrorLog:  log.New(io.Discard, "", 0), // agents that are killed
+	}
+	u.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		var request struct{ RoleSessionName string }
+		_ = json.Unmarshal(body, &request) // the emulator says what is wrong
+		count, _ := u.calls.LoadOrStore(request.RoleSessionName, new(atomic.Int64))
+		count.(*atomic.Int64).Add(1)
+		u.all.Add(1)
+		time.Sleep(time.Duration(u.slow.Load()))
+		if u.down.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		proxy.ServeHTTP(w, r)
+	})}
+	go func() { _ = u.server.Serve(l) }() // until it is closed
+	t.Cleanup(func() {
+		if err := u.server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return u
+}
+
+// callsOf answers how often was called for a session name.
+func (u *upstream) callsOf(session string) int64 {
+	count, ok := u.calls.Load(session)
+	if !ok {
+		return 0
+	}
+	return count.(*atomic.Int64).Load()
+}
+
+// freeAddress is an address on loopback that is free for now.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
