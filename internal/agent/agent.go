@@ -317,7 +317,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 			defer func() { err = errors.Join(err, a.tokens.close()) }()
 		}
 	}
-	go a.watchCertificates(ctx)
+	go a.watchFiles(ctx)
 	err = a.serveDoors(ctx, doors)
 	last := a.now.Load()
 	last.stop()
@@ -325,13 +325,17 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	return err
 }
 
-// look is how often it is looked whether a certificate with which a call has failed is another by now.
+// look is how often it is looked whether a certificate with which a call has failed is another by now, and whether the files of tokens
+// are there.
 const look = 5 * time.Second
 
-// watchCertificates has AWS asked again at once when a certificate with which it was asked in vain has been renewed: a refusal would
-// otherwise wait for minutes.
-func (a *Agent) watchCertificates(ctx context.Context) {
+// watchFiles has AWS asked again at once when a certificate with which it was asked in vain has been renewed: a refusal would otherwise
+// wait for minutes. Files of tokens that are gone are made anew.
+func (a *Agent) watchFiles(ctx context.Context) {
 	for sleep(ctx, look) {
+		if a.tokens != nil {
+			a.tokens.restore(a.now.Load())
+		}
 		for _, s := range a.now.Load().served {
 			failed := s.failedWith.Load()
 			if failed == nil {

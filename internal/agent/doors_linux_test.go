@@ -208,8 +208,28 @@ func TestWhatIsRevokedIsRevokedThoughNoTokenCanBeMade(t *testing.T) {
 	if said := h.log.String(); !strings.Contains(said, "some tokens cannot be made") {
 		t.Error("that a token cannot be made is not said")
 	}
+	if got := h.agent.Status().Tokens; !strings.Contains(got, "group-4000000000 is no directory") {
+		t.Errorf("the status says %q", got)
+	}
 	if err := os.Remove(filepath.Join(dir, "group-4000000000")); err != nil {
 		t.Fatal(err)
+	}
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.agent.Status().Tokens; got != "" {
+		t.Errorf("once it can be made, the status says %q", got)
+	}
+	// The directory is lost: what clients hold stays good, and the files come back.
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool {
+		_, err := os.Stat(filepath.Join(dir, fmt.Sprintf("user-%d", uid), "two"))
+		return err == nil
+	})
+	if got := [2]int{ask(two), ask(read("two"))}; got != [2]int{http.StatusOK, http.StatusOK} {
+		t.Errorf("the token before and the new one: got %v", got)
 	}
 }
 

@@ -74,6 +74,9 @@ var metrics = []metric{
 	{"awsauth_reload_failed", gauge, "Whether the last reading of the configuration has found mistakes, and the one before is in force.", nil, func(s reading, tell func(float64, ...string)) {
 		tell(number(s.Reload != ""))
 	}},
+	{"awsauth_tokens_failed", gauge, "Whether a file of a token of the container endpoint could not be written.", nil, func(s reading, tell func(float64, ...string)) {
+		tell(number(s.Tokens != ""))
+	}},
 	ofCredentials("awsauth_credential_held", gauge, "Whether there are credentials that have not ended.", func(c Credential) (float64, bool) {
 		return number(c.AccessKeyID != ""), true
 	}),

@@ -25,6 +25,8 @@ type Status struct {
 	// Certificates are those with which AWS has been asked.
 	Certificates []Certificate `json:"certificates"`
 	Updates      []Update      `json:"updates"`
+	// Tokens is why the files of tokens are not what they should be; empty when they are.
+	Tokens string `json:"tokens_error,omitempty"`
 	// Reload is why the last reload has changed nothing; empty when it has not failed.
 	Reload string `json:"reload_error,omitempty"`
 }
@@ -85,6 +87,9 @@ func (a *Agent) Status() Status {
 		Since: a.started, PID: os.Getpid(), Socket: a.address(g),
 		Container: g.config.Container, Actions: g.config.ActionsAddress(),
 		Health: g.config.Health, Ready: true, Refusals: a.counts.refusals.Load(), Certificates: g.certificates(), Updates: []Update{},
+	}
+	if a.tokens != nil {
+		all.Tokens = a.tokens.problem()
 	}
 	if last := a.reread.Load(); last != nil && last.err != nil {
 		all.Reload = last.err.Error()

@@ -41,6 +41,17 @@ type tokens struct {
 	mu     sync.Mutex // guards all below
 	now    map[string]token
 	before map[string]token
+	failed error // why files are not what they should be; nil when they are
+}
+
+// problem says what is wrong with the files, or "".
+func (t *tokens) problem() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failed == nil {
+		return ""
+	}
+	return t.failed.Error()
 }
 
 // token is one of them. The token itself is in its file alone.
@@ -155,7 +166,8 @@ func (t *tokens) write(g *generation) error {
 			missing = append(missing, h)
 		}
 	}
-	return errors.Join(failed, t.renew(missing, keys))
+	t.failed = errors.Join(failed, t.renew(missing, keys))
+	return t.failed
 }
 
 // renew makes tokens, in place of those before, which are good for a while longer. One that cannot be made leaves what there is. The
@@ -245,6 +257,29 @@ func (t *tokens) rotate(ctx context.Context, now func() *generation) {
 	}
 }
 
+// restore makes those tokens anew whose files are gone: somebody has removed them, or their directory.
+func (t *tokens) restore(g *generation) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	wanted, keys := wanted(g)
+	var gone []holder
+	for path, h := range wanted {
+		if _, made := t.now[path]; !made {
+			continue // which is told, and tried again at the next reload
+		}
+		if _, err := os.Lstat(filepath.Join(t.dir, path)); errors.Is(err, fs.ErrNotExist) {
+			gone = append(gone, h)
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	defer t.index()
+	if t.failed = errors.Join(makePublic(t.dir), t.renew(gone, keys)); t.failed == nil {
+		t.log.Warn("files of tokens were gone, and are there again", "files", len(gone))
+	}
+}
+
 // untilOld is how long it takes until the first token is to be made anew.
 func (t *tokens) untilOld(now time.Time) time.Duration {
 	t.mu.Lock()
@@ -268,11 +303,11 @@ func (t *tokens) renewAll(g *generation) bool {
 			old = append(old, h)
 		}
 	}
-	if err := t.renew(old, keys); err != nil {
-		t.log.Error("a token cannot be made anew: the one before stays good", "error", err.Error())
-		return false
+	t.failed = t.renew(old, keys)
+	if t.failed != nil {
+		t.log.Error("a token cannot be made anew: the one before stays good", "error", t.failed.Error())
 	}
-	return true
+	return t.failed == nil
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -362,6 +362,9 @@ func describeAgent(s agent.Status, now time.Time) string {
 		}
 		b.WriteString(table(rows, plain))
 	}
+	if s.Tokens != "" {
+		b.WriteString("the files of tokens are not what they should be: " + printable.Line(s.Tokens) + "\n")
+	}
 	if s.Reload != "" {
 		b.WriteString("the last reload has changed nothing: " + printable.Line(s.Reload) + "\n")
 	}
