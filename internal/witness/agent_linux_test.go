@@ -37,13 +37,14 @@ func (in *installation) startAgent(t *testing.T) (doors map[string][]string, run
 		t.Fatal(err)
 	}
 	container, metadata := freeAddress(t), freeAddress(t)
+	in.health = freeAddress(t)
 	text, err := os.ReadFile(in.configuration)
 	if err != nil {
 		t.Fatal(err)
 	}
 	configuration := filepath.Join(filepath.Dir(in.configuration), "agent.yaml")
-	writeFile(t, configuration, string(text)+fmt.Sprintf("agent:\n  container: %q\n  imds: {address: %q, credential: backup}\n  allow: {backup: {users: [%d]}}\n",
-		container, metadata, os.Getuid()))
+	writeFile(t, configuration, string(text)+fmt.Sprintf("agent:\n  container: %q\n  imds: {address: %q, credential: backup}\n  health: %q\n  allow: {backup: {users: [%d]}}\n",
+		container, metadata, in.health, os.Getuid()))
 	socket := filepath.Join(dir, "agent.sock")
 	c := in.client(t, in.command, "agent", "--config", configuration, "--socket", socket)
 	c.Stderr, c.Cancel = &withoutGrants{to: t.Output()}, func() error { return c.Process.Signal(syscall.SIGTERM) }

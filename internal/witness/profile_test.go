@@ -40,6 +40,7 @@ type installation struct {
 	*localAWS
 	name, command, configuration, config, home string
 	callers                                    map[string]string // the ARN of each credential, by its name
+	health                                     string            // where its agent has metrics, once it runs
 }
 
 // install makes a configuration and a store in one directory, and puts the command into another. Not both names may need
