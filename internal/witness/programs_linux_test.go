@@ -78,6 +78,9 @@ type cell struct {
 	front   *front        // of what the program calls
 	env     []string      // what it is told
 	delay   time.Duration // of the first process, so that not all start together
+
+	outcome string
+	err     error
 }
 
 // stage is what the cells share.
@@ -235,32 +238,64 @@ func TestProgramsThroughDoors(t *testing.T) {
 	stage := newStage(t, in)
 	rows := programs(t, local, e)
 
-	var mu sync.Mutex // guards outcomes and failures
-	outcomes, failures := map[[2]string]string{}, map[[2]string]error{}
-	var all sync.WaitGroup
+	var cells []*cell
 	for i := range rows {
-		for j, door := range doorNames {
-			c := stage.cell(t, &rows[i], door)
-			c.delay = between * time.Duration(i*len(doorNames)+j) / time.Duration(len(rows)*len(doorNames))
-			all.Go(func() {
-				outcome, err := c.run()
-				mu.Lock()
-				defer mu.Unlock()
-				outcomes[[2]string{c.program.name, door}], failures[[2]string{c.program.name, door}] = outcome, err
-			})
+		for _, door := range doorNames {
+			cells = append(cells, stage.cell(t, &rows[i], door))
 		}
 	}
-	all.Wait()
-	for _, row := range rows {
-		for _, door := range doorNames {
-			t.Run(row.name+" through "+door, func(t *testing.T) {
-				if err := failures[[2]string{row.name, door}]; err != nil {
-					t.Error(err)
-				}
-			})
+	if late := runAll(cells); late > tooLate {
+		var again []*cell
+		for i, c := range cells {
+			if c.err != nil {
+				t.Logf("%s through %s is run again: this host was late by %v\n%v", c.program.name, c.door, late, c.err)
+				cells[i] = stage.cell(t, c.program, c.door)
+				again = append(again, cells[i])
+			}
 		}
+		runAll(again)
+	}
+	outcomes := map[[2]string]string{}
+	for _, c := range cells {
+		outcomes[[2]string{c.program.name, c.door}] = c.outcome
+		t.Run(c.program.name+" through "+c.door, func(t *testing.T) {
+			if c.err != nil {
+				t.Error(c.err)
+			}
+		})
 	}
 	t.Run("docs/programs.md", func(t *testing.T) { comparePage(t, rows, outcomes) })
+}
+
+// tooLate is by how much a host is too busy for the cells. A metadata service that has not answered the SDK for Go within half a second is
+// away for it: then it takes what it has to be good for 5 to 15 minutes more (ec2rolecreds.Provider.HandleFailToRefresh).
+const tooLate = 100 * time.Millisecond
+
+// runAll fills cells, all at once, and answers by how much this process was late at worst meanwhile.
+func runAll(cells []*cell) (late time.Duration) {
+	done, watched := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(watched)
+		for {
+			const nap = 20 * time.Millisecond
+			began := time.Now()
+			select {
+			case <-done:
+				return
+			case <-time.After(nap):
+				late = max(late, time.Since(began)-nap)
+			}
+		}
+	}()
+	var all sync.WaitGroup
+	for i, c := range cells {
+		c.delay = between * time.Duration(i) / time.Duration(len(cells))
+		all.Go(func() { c.outcome, c.err = c.run() })
+	}
+	all.Wait()
+	close(done)
+	<-watched
+	return late
 }
 
 func (s *stage) cell(t *testing.T, row *program, door string) *cell {
