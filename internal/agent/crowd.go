@@ -10,15 +10,15 @@ import (
 
 const (
 	// How many connections there are at a time: at all doors together, and of one user, so that there is room for others.
-	// Each takes some 40 kB.
-	mostConnections = 384
-	mostOfOne       = 256
+	// Each takes some 35 kB.
+	mostConnections = 448
+	mostOfOne       = 336
 	// mostSilent is how many one user may keep that have asked and ask nothing for as long as manners.
 	mostSilent = 64
 	// manners is how soon who connects asks, also on a busy host.
 	manners = 500 * time.Millisecond
 	// mostHeldUp is how long one user may hold up a door for all others until there is room for one more of theirs, within memory.
-	mostHeldUp = time.Second
+	mostHeldUp = 2 * time.Second
 	memory     = 10 * time.Second
 )
 
@@ -127,6 +127,10 @@ func (c *crowd) enter(k *known) bool {
 		}
 		longest, _ := c.silentOf(from)
 		if longest != nil && now.Sub(longest.silent) >= manners {
+			if hasAsked(longest.Conn) { // and has not been heard yet: this process is slow
+				longest.silent = now
+				continue
+			}
 			c.cutOff(longest, now)
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -34,6 +35,21 @@ func peerOf(conn net.Conn) (p Peer, err error) {
 		p.Groups, failed = peerGroups(fd)
 	})
 	return p, errors.Join(err, failed)
+}
+
+// hasAsked reports whether something has come over a connection that nobody has read yet.
+func hasAsked(conn net.Conn) bool {
+	c, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	n := 0
+	err = raw.Control(func(fd uintptr) { n, _, _ = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT) })
+	return err == nil && n > 0
 }
 
 // peerGroups answers the supplementary groups of the peer.

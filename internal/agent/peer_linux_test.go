@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -83,4 +84,36 @@ func FuzzDiagAnswer(f *testing.F) {
 			t.Error("half an answer is taken")
 		}
 	})
+}
+
+func TestWhoHasSentSomethingHasAsked(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if hasAsked(server) {
+		t.Error("nothing is sent, and it has asked")
+	}
+	if _, err := client.Write([]byte("G")); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); !hasAsked(server); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("something is sent, and it has not asked")
+		}
+	}
+	if _, err := server.Read(make([]byte, 1)); err != nil || hasAsked(server) {
+		t.Errorf("it is read: %v, and it still asks", err)
+	}
 }

@@ -13,3 +13,6 @@ const KnowsPeers = false
 func tcpPeer(net.Conn) (Peer, error) { return Peer{}, errors.ErrUnsupported }
 
 func peerOf(net.Conn) (Peer, error) { return Peer{}, errors.ErrUnsupported }
+
+// hasAsked is not known here.
+func hasAsked(net.Conn) bool { return false }

@@ -129,10 +129,9 @@ func TestAHerdInTheRefreshWindowIsOneCall(t *testing.T) {
 			h.start()
 			h.settled()
 			for range rounds {
-				first := h.status().Credentials[0]
+				first, before := h.status().Credentials[0], h.asked()[0]
 				begin, finish := h.herd()
 				time.Sleep(time.Until(first.Next) - 20*time.Millisecond) // before, the other one is renewed as usual
-				before := h.asked()[0]
 				h.upstream.slow.Store(int64(mood.slow))
 				h.upstream.down.Store(mood.down)
 				time.Sleep(time.Until(first.Next))

@@ -144,7 +144,7 @@ func TestAKilledUpdateLeavesTheFileWhole(t *testing.T) {
 		if err := look(); err != nil {
 			t.Fatalf("cycle %d: %v", cycle, err)
 		}
-		if left, err := filepath.Glob(filepath.Join(dir, ".awsauth-*")); err != nil || len(left) > 0 {
+		if left, err := filepath.Glob(filepath.Join(dir, "*.awsauth-*")); err != nil || len(left) > 0 {
 			littered++
 		}
 		took = whole()
