@@ -165,6 +165,8 @@ func (c *call) checkExpiration(expires time.Time, a *answer) (problem string) {
 		return "its credentials end within a minute"
 	case life > maxLife+lifeLeeway:
 		return "its credentials end later than any session may"
+	case c.request.Duration > 0 && life > c.request.Duration+lifeLeeway:
+		return "its credentials end later than was asked for" // or its Date is wrong, by which their end would be reckoned
 	}
 	return ""
 }

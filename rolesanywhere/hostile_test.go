@@ -35,6 +35,7 @@ func wrongMembers(t *testing.T) []hostileCase {
 		otherRole = "the answer (status 201) is refused: it is for another role than the one asked for"
 		badARN    = "the answer (status 201) is refused: the assumed role's ARN is malformed"
 		late      = "the answer (status 201) is refused: its credentials end later than any session may"
+		longer    = "the answer (status 201) is refused: its credentials end later than was asked for"
 		past      = "the answer (status 201) is refused: its credentials have expired already"
 	)
 	const (
@@ -74,6 +75,7 @@ func wrongMembers(t *testing.T) []hostileCase {
 		{"expired a second ago", expiry, `"expiration":"2026-11-22T19:59:59Z",`, past},
 		{"expires now", expiry, `"expiration":"2026-11-22T20:00:00Z",`, past},
 		{"expired for years", expiry, `"expiration":"1970-01-01T00:00:00Z",`, past},
+		{"expires in 1 h 5 min and a second, an hour being asked for", expiry, `"expiration":"2026-11-22T21:05:01Z",`, longer},
 		{"expires in 12 h 5 min and a second", expiry, `"expiration":"2026-11-23T08:05:01Z",`, late},
 		{"expires in 13 h", expiry, `"expiration":"2026-11-23T09:00:00Z",`, late},
 		{"expires in the year 9999", expiry, `"expiration":"9999-12-31T23:59:59Z",`, late},
