@@ -210,13 +210,13 @@ func (c *call) refusal(a *answer) error {
 		Capital      string `json:"Message"`
 		RetrySeconds int64  `json:"retryAfterSeconds"`
 	}
-	parsed := json.Unmarshal(a.body, &body) == nil
+	_ = json.Unmarshal(a.body, &body) // what is not understood has no code
 	for _, code := range []string{a.response.Header.Get(errorType), body.Type, body.Code} {
 		if e.Code = c.shown(bareCode(code)); e.Code != "" {
 			break
 		}
 	}
-	if e.Code == "" && !parsed && e.Status < 500 && e.Status != http.StatusTooManyRequests {
+	if e.Code == "" && e.Status < 500 && e.Status != http.StatusTooManyRequests {
 		return c.foreign(a, "not an error that AWS sends")
 	}
 	e.Message = c.shown(cmp.Or(body.Message, body.Capital))

@@ -178,6 +178,7 @@ func wrongBodies(t *testing.T) []hostileCase {
 		{name: "accepted", answer: sends(202, goodAnswer), problem: "the answer (status 202, application/json) is none that Roles Anywhere gives"},
 		{name: "status 0", answer: raw("HTTP/1.1 000 Nothing\r\nContent-Length: 0\r\n\r\n"), problem: "the answer (status 0, no content type) is none that Roles Anywhere gives"},
 		{name: "status 999", answer: raw("HTTP/1.1 999 Go away\r\nContent-Length: 0\r\n\r\n"), problem: "the answer (status 999, no content type) is none that Roles Anywhere gives"},
+		{name: "403 in JSON without a code", answer: sends(403, `{"message":"Forbidden"}`), problem: "the answer (status 403, application/json) is not an error that AWS sends"},
 		{name: "403 without a body", answer: sends(403, ""), problem: "the answer (status 403, application/json) is not an error that AWS sends"},
 		{
 			name: "switching protocols and then silence",
