@@ -393,12 +393,12 @@ func (s *scene) end() {
 		state := now.state[c.name]
 		s.disturbed[c.name] = state.Error != "" || !state.Asking.IsZero() || !state.Expires.After(now.at)
 	}
+	s.off = time.Now() // the first one ends now, and something new may come through it while others still end
 	for _, c := range s.cells {
 		if err := c.front.end(); err != nil {
 			s.t.Errorf("%s: %v", c.fault.name, err)
 		}
 	}
-	s.off = time.Now()
 }
 
 // journal is the agent's log.
