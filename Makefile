@@ -3,7 +3,7 @@
 # make build     bin/awsauth, stripped, without cgo
 # make bench     ratios against limits, added to docs/benchmarks.md
 # make fuzz      every fuzz target for FUZZTIME
-# make soak      the full forms of the long tests: kills, interleavings, random files
+# make soak      the full forms of the long tests: kills, interleavings, random files, faults
 # make docs      docs/commands, from the commands
 # make release   archives for six platforms and their checksums in dist/, from VERSION
 
@@ -79,9 +79,14 @@ fuzz:
 		done; \
 	done
 
-# The short forms of these run in make test.
+# The short forms of these run in make test. Faults come last, by themselves, as times count there.
 soak:
-	AWSAUTH_SOAK=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 300m -v . ./identity/certstore ./serve/credfile ./internal/endurance | grep -v '^=== '
+	@log=$$(mktemp); trap 'rm -f $$log' EXIT; \
+	for packages in ". ./identity/certstore ./serve/credfile" ./internal/endurance ./internal/chaos; do \
+		AWSAUTH_SOAK=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 300m -v $$packages >$$log 2>&1; passed=$$?; \
+		grep -v '^=== ' $$log; \
+		[ $$passed = 0 ] || exit 1; \
+	done
 
 docs:
 	$(GO) run ./internal/cli/gen -docs docs/commands

@@ -70,6 +70,7 @@ type flight struct {
 	done   chan struct{}   // closed when all below is set
 	held   *held
 	err    error
+	began  *reading // nil while it waits for its turn; guarded by the cache's mu
 }
 
 // What a provider may not give.
@@ -169,6 +170,9 @@ func (c *Cache) fly(ctx context.Context, f *flight) {
 		<-f.ticket.Ready()
 	}
 	asked := c.clock.read()
+	c.mu.Lock()
+	f.began = &asked
+	c.mu.Unlock()
 	credentials, err := c.ask(ctx)
 	outcome := limiter.Answered
 	if err != nil {
@@ -315,6 +319,7 @@ type Status struct {
 	Obtained    time.Time // when what is held has come, or its end was reckoned anew
 	Expires     time.Time // its end, by this host's clock
 	Next        time.Time // when the provider is asked next, if somebody keeps the cache fresh; zero while it is being asked
+	Asking      time.Time // since when it is being asked; zero when it is not, and while the call waits for its turn
 	Calls       int       // of the provider so far
 	Failures    int       // in a row
 	Err         error     // of the last one; nil when it was none
@@ -333,6 +338,8 @@ func (c *Cache) Status() Status {
 	}
 	if c.flight == nil {
 		s.Next = r.time().Add(time.Duration(max(c.next-r.mono, 0)))
+	} else if began := c.flight.began; began != nil {
+		s.Asking = r.time().Add(-time.Duration(r.mono - began.mono))
 	}
 	if c.err != nil {
 		s.Failed = c.failed.time()

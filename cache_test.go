@@ -125,6 +125,31 @@ func TestAnOutageIsBridgedToTheRealEndAndNoFurther(t *testing.T) {
 	})
 }
 
+func TestStatusSaysSinceWhenTheProviderIsBeingAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		provider := &awsauthtest.Provider{}
+		c := &awsauth.Cache{Provider: provider}
+		release := provider.Block()
+		start := time.Now()
+		done := make(chan error)
+		go func() {
+			_, err := c.Retrieve(t.Context())
+			done <- err
+		}()
+		time.Sleep(4 * time.Second)
+		if s := c.Status(); !s.Asking.Equal(start) || !s.Next.IsZero() {
+			t.Errorf("got %s, want %s", s.Asking, start)
+		}
+		release()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if s := c.Status(); !s.Asking.IsZero() || s.Next.IsZero() {
+			t.Errorf("afterwards: got %+v", s)
+		}
+	})
+}
+
 // A failure is the answer to everybody for a second at most, and there is one call meanwhile.
 func TestAFailureIsRememberedForASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -82,9 +82,15 @@ func (s Session) Create(ctx context.Context) (*rolesanywhere.Session, error) {
 	if err := id.Check(time.Now()); err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}
+	asked := time.Now().Round(0)
 	created, err := client.CreateSession(ctx, id, request)
 	if err == nil && created.ClockOffset.Abs() > maxClockOffset {
-		created.Credentials.Expires = created.Credentials.Expires.Add(-created.ClockOffset)
+		ours := created.Credentials.Expires.Add(-created.ClockOffset)
+		// However wrong the offset is, for a proxy can write another Date: nothing lives longer than was asked for.
+		if most := asked.Add(request.Duration); ours.After(most) {
+			ours = most
+		}
+		created.Credentials.Expires = ours
 	}
 	return created, err
 }

@@ -2,6 +2,7 @@ package awsauth_test
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,34 @@ func TestExpiresIsByThisHostsClockWhenThatIsOff(t *testing.T) {
 		}
 		if life := time.Until(credentials.Expires); (life - want).Abs() > 5*time.Second {
 			t.Errorf("AWS's clock %s ahead: got credentials for %s, want %s", off, life, want)
+		}
+	}
+}
+
+// misdated changes the Date of every answer.
+type misdated time.Duration
+
+func (off misdated) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		answer.Header.Set("Date", time.Now().UTC().Add(time.Duration(off)).Format(http.TimeFormat))
+	}
+	return answer, err
+}
+
+// A Date that is not AWS's, as a proxy may write it, shortens the life of what comes, or has it refused, and never makes it longer.
+func TestAWrongDateMakesNothingLiveLonger(t *testing.T) {
+	local := awsauthtest.Start(t)
+	session := local.Session(local.Client("backup-01"))
+	for off, most := range map[time.Duration]time.Duration{
+		-30 * time.Second: time.Hour, -2 * time.Minute: time.Hour, -4 * time.Minute: time.Hour, -time.Hour: 0, -24 * time.Hour: 0,
+		10 * time.Minute: 50 * time.Minute, 24 * time.Hour: 0,
+	} {
+		session.Transport = misdated(off)
+		before := time.Now()
+		credentials, err := session.Retrieve(t.Context())
+		if life := credentials.Expires.Sub(before); err == nil && life > most+2*time.Second || (err == nil) != (most > 0) {
+			t.Errorf("Date %s off: got credentials for %s, %v, want %s", off, life, err, most)
 		}
 	}
 }

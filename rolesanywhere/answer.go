@@ -165,6 +165,8 @@ func (c *call) checkExpiration(expires time.Time, a *answer) (problem string) {
 		return "its credentials end within a minute"
 	case life > maxLife+lifeLeeway:
 		return "its credentials end later than any session may"
+	case c.request.Duration > 0 && life > c.request.Duration+lifeLeeway:
+		return "its credentials end later than was asked for" // or its Date is wrong, by which their end would be reckoned
 	}
 	return ""
 }
@@ -208,13 +210,13 @@ func (c *call) refusal(a *answer) error {
 		Capital      string `json:"Message"`
 		RetrySeconds int64  `json:"retryAfterSeconds"`
 	}
-	parsed := json.Unmarshal(a.body, &body) == nil
+	_ = json.Unmarshal(a.body, &body) // what is not understood has no code
 	for _, code := range []string{a.response.Header.Get(errorType), body.Type, body.Code} {
 		if e.Code = c.shown(bareCode(code)); e.Code != "" {
 			break
 		}
 	}
-	if e.Code == "" && !parsed && e.Status < 500 && e.Status != http.StatusTooManyRequests {
+	if e.Code == "" && e.Status < 500 && e.Status != http.StatusTooManyRequests {
 		return c.foreign(a, "not an error that AWS sends")
 	}
 	e.Message = c.shown(cmp.Or(body.Message, body.Capital))

@@ -39,7 +39,7 @@ func TestWhatIsSent(t *testing.T) {
 			var got *http.Request
 			h := newTLS(t, func(w http.ResponseWriter, r *http.Request) {
 				got = r.Clone(t.Context())
-				sends(201, goodAnswer)(w, r)
+				sends(201, replaced(t, "2026-11-22T21:00:00Z", "2026-11-22T20:15:00Z"))(w, r)
 			})
 			request := testRequest
 			c.change(&request)

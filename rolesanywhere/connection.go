@@ -35,6 +35,7 @@ func (e *ConnectionError) Hint() string { return e.Advice }
 // unreachable describes a failed attempt.
 func (c *call) unreachable(ctx context.Context, err error) error {
 	e := &ConnectionError{Host: c.endpoint.Host, Err: err, Temporary: true}
+	var dns *net.DNSError
 	if text := c.shown(err.Error()); text != err.Error() {
 		e.Err = errors.New(text) // a server had a say in it
 	}
@@ -42,6 +43,9 @@ func (c *call) unreachable(ctx context.Context, err error) error {
 	case errors.Is(ctx.Err(), context.Canceled):
 		e.Problem, e.Temporary, e.Err = "the call was cancelled", false, context.Canceled
 	case c.describeProxy(e, err), c.describeCertificate(e, err):
+	case errors.As(err, &dns) && dns.IsTimeout:
+		e.Problem = "the name server gives no answer in time"
+		e.Advice = checkNames
 	case isTimeout(ctx, err):
 		e.Problem = "no answer in time"
 		e.Advice = "check the network, the firewall and HTTPS_PROXY"
@@ -50,6 +54,8 @@ func (c *call) unreachable(ctx context.Context, err error) error {
 	}
 	return e
 }
+
+const checkNames = "check the region, the network and the name server; behind a proxy set HTTPS_PROXY"
 
 // describeProxy says what a proxy did, or answers false when none did anything.
 func (c *call) describeProxy(e *ConnectionError, err error) bool {
@@ -126,7 +132,7 @@ func (c *call) describeNetwork(e *ConnectionError, err error) {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		e.Temporary = false
 		e.Problem = "the host name is not known"
-		e.Advice = "check the region, the network and the name server; behind a proxy set HTTPS_PROXY"
+		e.Advice = checkNames
 	case isCut(err):
 		e.Problem = "the connection was cut before the answer was complete"
 		e.Advice = "check the network, the firewall and HTTPS_PROXY"

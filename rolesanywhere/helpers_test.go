@@ -38,7 +38,7 @@ const (
 		`"expiration":"2026-11-22T21:00:00Z","secretAccessKey":"` + secretCanary + `","sessionToken":"` + tokenCanary + `"},` +
 		`"packedPolicySize":12,"roleArn":"arn:aws:iam::123456789012:role/nightly/backup","sourceIdentity":"CN=host-1"}],` +
 		`"subjectArn":"arn:aws:rolesanywhere:eu-west-1:123456789012:subject/0f2a4ab1-3c9e-4b0c-9f7a-1d6f5a1c7e10"}`
-	accessDenied = `{"message":"Untrusted certificate. Insufficient certificate"}`
+	accessDenied = `{"code":"AccessDeniedException","message":"Untrusted certificate. Insufficient certificate"}`
 )
 
 var (

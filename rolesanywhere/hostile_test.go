@@ -35,6 +35,7 @@ func wrongMembers(t *testing.T) []hostileCase {
 		otherRole = "the answer (status 201) is refused: it is for another role than the one asked for"
 		badARN    = "the answer (status 201) is refused: the assumed role's ARN is malformed"
 		late      = "the answer (status 201) is refused: its credentials end later than any session may"
+		longer    = "the answer (status 201) is refused: its credentials end later than was asked for"
 		past      = "the answer (status 201) is refused: its credentials have expired already"
 	)
 	const (
@@ -74,6 +75,7 @@ func wrongMembers(t *testing.T) []hostileCase {
 		{"expired a second ago", expiry, `"expiration":"2026-11-22T19:59:59Z",`, past},
 		{"expires now", expiry, `"expiration":"2026-11-22T20:00:00Z",`, past},
 		{"expired for years", expiry, `"expiration":"1970-01-01T00:00:00Z",`, past},
+		{"expires in 1 h 5 min and a second, an hour being asked for", expiry, `"expiration":"2026-11-22T21:05:01Z",`, longer},
 		{"expires in 12 h 5 min and a second", expiry, `"expiration":"2026-11-23T08:05:01Z",`, late},
 		{"expires in 13 h", expiry, `"expiration":"2026-11-23T09:00:00Z",`, late},
 		{"expires in the year 9999", expiry, `"expiration":"9999-12-31T23:59:59Z",`, late},
@@ -176,6 +178,7 @@ func wrongBodies(t *testing.T) []hostileCase {
 		{name: "accepted", answer: sends(202, goodAnswer), problem: "the answer (status 202, application/json) is none that Roles Anywhere gives"},
 		{name: "status 0", answer: raw("HTTP/1.1 000 Nothing\r\nContent-Length: 0\r\n\r\n"), problem: "the answer (status 0, no content type) is none that Roles Anywhere gives"},
 		{name: "status 999", answer: raw("HTTP/1.1 999 Go away\r\nContent-Length: 0\r\n\r\n"), problem: "the answer (status 999, no content type) is none that Roles Anywhere gives"},
+		{name: "403 in JSON without a code", answer: sends(403, `{"message":"Forbidden"}`), problem: "the answer (status 403, application/json) is not an error that AWS sends"},
 		{name: "403 without a body", answer: sends(403, ""), problem: "the answer (status 403, application/json) is not an error that AWS sends"},
 		{
 			name: "switching protocols and then silence",

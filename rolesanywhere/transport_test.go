@@ -170,7 +170,7 @@ func TestNamesThatAreNotResolved(t *testing.T) {
 		},
 		{
 			"a name server that is silent", &net.DNSError{Err: "i/o timeout", Name: awsHost, IsTimeout: true},
-			"no answer in time", "check the network, the firewall and HTTPS_PROXY", true,
+			"the name server gives no answer in time", "check the region, the network and the name server; behind a proxy set HTTPS_PROXY", true,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

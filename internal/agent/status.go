@@ -40,6 +40,7 @@ type Credential struct {
 	Obtained    time.Time `json:"obtained,omitzero"`
 	Expires     time.Time `json:"expires,omitzero"` // zero for never, and for none
 	Next        time.Time `json:"next,omitzero"`    // when AWS is asked again; zero while it is
+	Asking      time.Time `json:"asking,omitzero"`  // since when it is being asked; zero when it is not
 	Served      int64     `json:"served"`
 	Calls       int       `json:"calls"`
 	Failures    int       `json:"failures"`
@@ -105,7 +106,7 @@ func (a *Agent) Status() Status {
 		state := s.cache.Status()
 		c := Credential{
 			Name: s.name, Type: s.credential.Type(), ARN: s.how().ARN, AccessKeyID: state.AccessKeyID, Obtained: state.Obtained, Expires: state.Expires,
-			Next: state.Next, Served: s.count.Load(), Calls: state.Calls, Failures: state.Failures, Failed: state.Failed,
+			Next: state.Next, Asking: state.Asking, Served: s.count.Load(), Calls: state.Calls, Failures: state.Failures, Failed: state.Failed,
 		}
 		if state.Err != nil {
 			c.Error = state.Err.Error()

@@ -430,7 +430,18 @@ func nextOf(c agent.Credential, now time.Time) string {
 	return fromNow(c.Next, now)
 }
 
+// longForAnswer is how long AWS may take to answer before the status says that it does not.
+const longForAnswer = 2 * time.Second
+
 func lastOf(c agent.Credential, now time.Time) string {
+	last := pastOf(c, now)
+	if waiting := now.Sub(c.Asking); !c.Asking.IsZero() && waiting >= longForAnswer {
+		last += "; no answer for " + until(waiting)
+	}
+	return last
+}
+
+func pastOf(c agent.Credential, now time.Time) string {
 	switch {
 	case c.Error != "":
 		return printable.Line(c.Error) + ", " + until(now.Sub(c.Failed)) + " ago"

@@ -31,16 +31,20 @@ func TestWhatAnAgentSaysOfEachCredential(t *testing.T) {
 		Credentials: []agent.Credential{
 			{Name: "backup", Type: "session", ARN: "arn:aws:sts::123456789012:assumed-role/backup/nightly", AccessKeyID: "ASIA", Obtained: now.Add(-13 * time.Minute), Expires: now.Add(47 * time.Minute), Next: now.Add(17 * time.Minute), Served: 18204},
 			{Name: "gone", Type: "session", AccessKeyID: "ASIA", Expires: now.Add(-time.Minute), Error: "create session: no\x1banswer", Failed: now.Add(-9 * time.Second), Failures: 3},
+			{Name: "hangs", Type: "session", Error: "create session: cut", Failed: now.Add(-9 * time.Second), Asking: now.Add(-4 * time.Second)},
 			{Name: "legacy", Type: "static", AccessKeyID: "AKIAIOSFODNN7EXAMPLE", Obtained: now.Add(-time.Hour), Next: now.Add(4 * time.Minute), Served: 77},
-			{Name: "new", Type: "session"},
+			{Name: "new", Type: "session", Asking: now.Add(-time.Second)},
+			{Name: "slow", Type: "session", Asking: now.Add(-2 * time.Second)},
 		},
 	}, now)
-	want := `agent  running 12 days   4 credentials   1 refusal
+	want := `agent  running 12 days   6 credentials   1 refusal
 NAME    KIND     IDENTITY                     EXPIRES    RENEWS     SERVED  LAST
 backup  session  assumed-role/backup/nightly  in 47 min  in 17 min  18204   renewed 13 min ago
 gone    session  ASIA                         ended      now        0       create session: no answer, 9 s ago
+hangs   session  (none)                       –          now        0       create session: cut, 9 s ago; no answer for 4 s
 legacy  static   AKIAIOSFODNN7EXAMPLE         never      in 4 min   77      renewed 60 min ago
 new     session  (none)                       –          now        0       asking
+slow    session  (none)                       –          now        0       asking; no answer for 2 s
 doors  unix /run/awsauth/agent.sock   container off   imds off
 `
 	if got != want {

@@ -21,11 +21,13 @@ func RenewAfter(life time.Duration, random float64) time.Duration {
 const (
 	shortestLife = 15 * time.Minute
 
-	retryBase     = time.Second
-	retryCap      = time.Minute
-	retryLateCap  = 15 * time.Second // in the last quarter of the life
-	longestAsked  = 5 * time.Minute  // of what Retry-After asks for
-	permanentFrom = 5 * time.Minute  // after a refusal that only a change of something makes good
+	retryBase = time.Second
+	// A minute after an outage there is something new, and after 15 seconds in the last quarter of the life: the outage may have caught an
+	// attempt, which takes five seconds to notice, and the wait begins after that.
+	retryCap      = 55 * time.Second
+	retryLateCap  = 10 * time.Second
+	longestAsked  = 5 * time.Minute // of what Retry-After asks for
+	permanentFrom = 5 * time.Minute // after a refusal that only a change of something makes good
 	permanentTo   = 15 * time.Minute
 
 	// Memory is how long a failure is the answer to everybody who asks, when there is nothing else to give.
