@@ -395,12 +395,12 @@ func answerRefusals() []refusal {
 		},
 		{
 			name: "a clock that is a day off", arguments: "get $SESSION --endpoint-url $TOMORROW", code: ExitRefused,
-			message: "get session: create session: Forbidden: Signature expired (status 403)",
+			message: "get session: create session: AccessDeniedException: Signature expired (status 403)",
 			hint:    "this host's clock is A DAY behind AWS's; set it right, and keep it so with NTP",
 		},
 		{
 			name: "a refusal with control characters for the terminal", arguments: "get $SESSION --endpoint-url $TERMINAL", code: ExitRefused,
-			message: "get session: create session: Forbidden:  ]0;owned  access denied (status 403)",
+			message: "get session: create session: AccessDeniedException:  ]0;owned  access denied (status 403)",
 		},
 		{
 			name: "STS on a closed port", arguments: someStatic + "--secret-access-key - --verify --endpoint-url $CLOSED", code: ExitUnreachable, stdin: "x",

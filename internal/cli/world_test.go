@@ -167,12 +167,12 @@ func (w *world) hostile(t *testing.T) {
 		rw.Header().Set("Date", time.Now().Add(24*time.Hour).UTC().Format(http.TimeFormat))
 		rw.Header().Set("Content-Type", "application/json")
 		rw.WriteHeader(http.StatusForbidden)
-		fmt.Fprint(rw, `{"message":"Signature expired"}`)
+		fmt.Fprint(rw, `{"code":"AccessDeniedException","message":"Signature expired"}`)
 	})
 	w.serve(t, "TERMINAL", func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "application/json")
 		rw.WriteHeader(http.StatusForbidden)
-		fmt.Fprint(rw, `{"message":"\u001b]0;owned\u0007 access denied"}`)
+		fmt.Fprint(rw, `{"code":"AccessDeniedException","message":"\u001b]0;owned\u0007 access denied"}`)
 	})
 	w.serve(t, "STS_TERMINAL", func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "text/xml")
