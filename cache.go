@@ -39,7 +39,9 @@ const DefaultTimeout = 10 * time.Second
 // would keep the Cache from renewing them. Therefore Expires in what Retrieve answers is not their end, but when to ask again.
 // Current answers their end, for those who hand them on.
 type Cache struct {
-	// Provider is asked for credentials; required. One whose calls AWS limits has a method Quota, as Session's.
+	// Provider is asked for credentials; required. One whose calls AWS limits has a method Quota, as Session's. One that holds
+	// credentials itself may have a method NewerAt() time.Time, which says when it will have newer ones than those that it gave last:
+	// then it is asked again, if that is sooner; the zero time says that it does not know.
 	Provider aws.CredentialsProvider
 	// Timeout is how long the provider may take for one answer; zero means DefaultTimeout.
 	Timeout time.Duration
@@ -230,6 +232,9 @@ func (c *Cache) land(f *flight, asked reading, credentials aws.Credentials, err 
 	if err == nil {
 		f.held, err = newHeld(credentials, asked, r, c.clock)
 	}
+	if err == nil {
+		c.askSooner(f.held)
+	}
 	if f.err = err; err != nil {
 		c.fail(err, r)
 	} else {
@@ -258,6 +263,18 @@ func (c *Cache) hold(h *held) {
 	c.held.Store(h)
 	c.failures, c.err = 0, nil
 	c.next = h.at.mono + int64(fresh)
+}
+
+// askSooner brings a renewal forward to when a provider that holds credentials itself will have newer ones.
+func (c *Cache) askSooner(h *held) {
+	p, ok := c.Provider.(interface{ NewerAt() time.Time })
+	if !ok || h.left == endless {
+		return
+	}
+	if at := p.NewerAt(); !at.IsZero() {
+		h.fresh = min(h.fresh, max(at.Sub(h.at.time()), schedule.AskAgain(h.life, h.left)))
+		h.set()
+	}
 }
 
 // scale is the life by which waits are reckoned. What AWS counts against a quota is asked for as seldom as AWS's sessions need, though

@@ -143,6 +143,7 @@ type Answer struct {
 	ARN             string       `json:"arn,omitempty"`
 	Steps           []named.Step `json:"steps,omitempty"`
 	Emulator        string       `json:"emulator,omitempty"`
+	Renews          time.Time    `json:"renews,omitzero"` // when the agent asks AWS for newer ones; zero while it does
 }
 
 // socketHandler answers GET /credentials/NAME and GET /status, to those who may.
@@ -234,6 +235,7 @@ func (a *Agent) giveBySocket(w http.ResponseWriter, r *http.Request) {
 	answer := Answer{
 		Name: s.name, Type: s.credential.Type(), AccessKeyID: credentials.AccessKeyID, SecretAccessKey: credentials.SecretAccessKey,
 		SessionToken: credentials.SessionToken, AccountID: credentials.AccountID, ARN: how.ARN, Steps: how.Steps, Emulator: how.Emulator,
+		Renews: s.cache.Status().Next,
 	}
 	if credentials.CanExpire {
 		answer.Expiration = credentials.Expires

@@ -45,6 +45,7 @@ type Credential struct {
 	Calls       int       `json:"calls"`
 	Failures    int       `json:"failures"`
 	Error       string    `json:"error,omitempty"`
+	Hint        string    `json:"hint,omitempty"` // what to do about it
 	Failed      time.Time `json:"failed,omitzero"`
 	Ready       bool      `json:"ready"`
 }
@@ -110,6 +111,9 @@ func (a *Agent) Status() Status {
 		}
 		if state.Err != nil {
 			c.Error = state.Err.Error()
+			if a.options.Hint != nil {
+				c.Hint = a.options.Hint(state.Err)
+			}
 		}
 		c.Ready = c.isReady(time.Now())
 		all.Ready = all.Ready && c.Ready

@@ -246,6 +246,16 @@ func (o *ofAgent) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return o.credentials(), nil
 }
 
+// NewerAt is when an agent has newer credentials than those that it gave last: a cache behind the agent's would otherwise ask when little
+// is left of what had little left.
+func (o *ofAgent) NewerAt() time.Time {
+	now := time.Now()
+	if !o.Renews.After(now) {
+		return now // it is asking AWS
+	}
+	return o.Renews.Add(min(time.Second, o.Renews.Sub(now)/10)) // which takes it a moment
+}
+
 func newAgentStatus(streams IO) *cobra.Command {
 	var (
 		socket        string
@@ -348,6 +358,11 @@ func describeAgent(s agent.Status, now time.Time) string {
 	plain := func(_, text string) string { return text }
 	b := new(strings.Builder)
 	b.WriteString(head + table(rows, plain))
+	for _, c := range s.Credentials {
+		if c.Hint != "" {
+			b.WriteString("hint  " + c.Name + ": " + printable.Line(c.Hint) + "\n")
+		}
+	}
 	if len(s.Certificates) > 0 {
 		rows = [][]cell{plainRow("CERTIFICATE", "SUBJECT", "EXPIRES", "USED BY")}
 		for _, c := range s.Certificates {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
@@ -116,6 +117,14 @@ func (e *endpoint) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, err
 	}
 	return got.Credentials, nil
+}
+
+// NewerAt is when an agent has newer ones; zero where there is none.
+func (e *endpoint) NewerAt() time.Time {
+	if e.agent == nil {
+		return time.Time{}
+	}
+	return e.agent.NewerAt()
 }
 
 // Quota is the credential's. An agent has its own.
