@@ -47,6 +47,8 @@ type Options struct {
 	Hint func(error) string
 	// Version is what the metrics say runs here.
 	Version string
+	// NoPeers is for a system that does not say who asks: no socket and no metadata door is opened, and those with tokens and passwords are.
+	NoPeers bool
 	// Ready is called when all doors are open; nil for nobody.
 	Ready func()
 }
@@ -261,29 +263,12 @@ func stamp(t time.Time) string {
 // Run serves until ctx ends, and then answers what is under way. It begins when AWS is away, too.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	g := a.now.Load()
-	socket := a.options.Inherited["unix"]
+	doors, unlock, err := a.openFirst(ctx, g)
 	defer func() { a.socket.Store(nil) }()
-	if socket == nil {
-		var unlock func() error
-		if socket, unlock, err = listenSocket(ctx, g.config.Socket); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, unlock()) }()
+	if err != nil {
+		return err
 	}
-	at := socket.Addr().String()
-	a.socket.Store(&at)
-	doors := []door{{socket, peerOfSocket, a.socketHandler()}}
-	if l := a.options.Inherited["tcp"]; l != nil || g.config.Container != "" {
-		if l == nil {
-			if l, err = new(net.ListenConfig).Listen(ctx, "tcp", g.config.Container); err != nil {
-				return errors.Join(fmt.Errorf("agent.container: %w", err), socket.Close())
-			}
-		}
-		doors = append(doors, door{l, tcpPeer, a.containerHandler(l)})
-		if a.tokens, err = newTokens(at, a.options.Log); err != nil {
-			return errors.Join(err, socket.Close(), l.Close())
-		}
-	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	if g.config.IMDS != nil {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", g.config.IMDS.Address)
 		if err != nil {
@@ -323,6 +308,62 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	last.stop()
 	<-last.stopped
 	return err
+}
+
+// openFirst opens the socket, where there may be one, and the container endpoint, whose tokens lie beside it.
+func (a *Agent) openFirst(ctx context.Context, g *generation) (doors []door, unlock func() error, err error) {
+	at := g.config.Socket
+	unlock = func() error { return nil }
+	socket := a.options.Inherited["unix"]
+	switch {
+	case a.options.NoPeers:
+		if err := withoutPeers(&g.config); err != nil {
+			return nil, nil, err
+		}
+		if unlock, err = lockPlace(at); err != nil {
+			return nil, nil, err
+		}
+	case socket == nil:
+		if socket, unlock, err = listenSocket(ctx, at); err != nil {
+			return nil, nil, err
+		}
+	}
+	if socket != nil {
+		at = socket.Addr().String()
+		a.socket.Store(&at)
+		doors = append(doors, door{socket, peerOfSocket, a.socketHandler()})
+	}
+	failed := func(err error) ([]door, func() error, error) {
+		return nil, nil, errors.Join(err, closeAll(doors), unlock())
+	}
+	l := a.options.Inherited["tcp"]
+	if l == nil && g.config.Container == "" {
+		return doors, unlock, nil
+	}
+	if l == nil {
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", g.config.Container); err != nil {
+			return failed(fmt.Errorf("agent.container: %w", err))
+		}
+	}
+	doors = append(doors, door{l, tcpPeer, a.containerHandler(l)})
+	if a.tokens, err = newTokens(at, a.options.Log); err != nil {
+		return failed(err)
+	}
+	return doors, unlock, nil
+}
+
+// ErrNoPeers reports doors that need to know who asks.
+var ErrNoPeers = errors.New("this system does not say who asks")
+
+// withoutPeers reports what cannot be had on a system that does not say who asks.
+func withoutPeers(c *config.Agent) error {
+	switch {
+	case c.IMDS != nil:
+		return fmt.Errorf("agent.imds: %w: agent.container serves those who have a token", ErrNoPeers)
+	case c.Container == "" && c.Actions == nil && len(c.Update) == 0:
+		return fmt.Errorf("%w: it takes agent.container, agent.actions or agent.update", ErrNoPeers)
+	}
+	return nil
 }
 
 // look is how often it is looked whether a certificate with which a call has failed is another by now, and whether the files of tokens

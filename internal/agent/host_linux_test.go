@@ -27,6 +27,8 @@ type host struct {
 	socket string
 	log    *lines
 	stop   func() error
+	// noPeers makes it a system that does not say who asks.
+	noPeers bool
 }
 
 // lines is a log that can be read while it is written.
@@ -126,7 +128,7 @@ func (h *host) run() {
 		},
 		Build:  h.builder,
 		Socket: h.socket, Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Ready: func() { close(ready) }, CredentialsFile: filepath.Join(h.dir, "aws", "credentials"), Version: "test",
+		Ready: func() { close(ready) }, CredentialsFile: filepath.Join(h.dir, "aws", "credentials"), Version: "test", NoPeers: h.noPeers,
 	})
 	if err != nil {
 		h.Fatal(err)
@@ -198,7 +200,7 @@ func (h *host) start(socket string) error {
 		Load: func() (*config.Config, error) {
 			return config.Load([]config.File{{Path: filepath.Join(h.dir, "config.yaml"), Named: true}})
 		},
-		Build: h.builder, Override: socket, Log: slog.New(slog.DiscardHandler),
+		Build: h.builder, Override: socket, Log: slog.New(slog.DiscardHandler), NoPeers: h.noPeers,
 	})
 	if err != nil {
 		return err

@@ -71,7 +71,10 @@ func lookUp(name string, number func(string) (string, error)) (uint32, error) {
 		}
 	}
 	id, err := strconv.ParseUint(text, 10, 32)
-	return uint32(id), err
+	if err != nil {
+		return 0, fmt.Errorf("%s has no number on this system, and so agent.allow cannot name it", name)
+	}
+	return uint32(id), nil
 }
 
 // allowsUser reports whether a peer of whom nothing but the user is known may, and by what.

@@ -25,31 +25,40 @@ import (
 // ErrRuns reports another agent at the same socket.
 var ErrRuns = errors.New("another agent listens there")
 
-// listenSocket opens the socket. Everybody may connect: the kernel says who does. The lock beside it belongs to one agent at a
-// time, so that what an earlier one has left can be removed.
-func listenSocket(ctx context.Context, path string) (l net.Listener, unlock func() error, err error) {
+// lockPlace makes the place of the socket and what lies beside it this agent's: one has it at a time, so that what an earlier one has
+// left can be removed.
+func lockPlace(path string) (unlock func() error, err error) {
 	if err := makePublic(filepath.Dir(path)); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|safefile.NoFollow|safefile.NonBlocking))
 	mine, err := lock.TryLock()
 	switch {
 	case err != nil:
-		return nil, nil, err
+		return nil, err
 	case !mine:
-		return nil, nil, fmt.Errorf("%s: %w", path, ErrRuns)
+		return nil, fmt.Errorf("%s: %w", path, ErrRuns)
+	}
+	return lock.Unlock, nil
+}
+
+// listenSocket opens the socket. Everybody may connect: the kernel says who does.
+func listenSocket(ctx context.Context, path string) (l net.Listener, unlock func() error, err error) {
+	unlock, err = lockPlace(path)
+	if err != nil {
+		return nil, nil, err
 	}
 	if err := removeStale(ctx, path); err != nil {
-		return nil, nil, errors.Join(err, lock.Unlock())
+		return nil, nil, errors.Join(err, unlock())
 	}
 	l, err = new(net.ListenConfig).Listen(ctx, "unix", path)
 	if err == nil {
 		err = os.Chmod(path, 0o666)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, lock.Unlock())
+		return nil, nil, errors.Join(err, unlock())
 	}
-	return l, lock.Unlock, nil
+	return l, unlock, nil
 }
 
 // removeStale removes a socket that nobody listens at any more; anything else at its place stays, and is an error.
@@ -169,10 +178,11 @@ func hostsOf(l net.Listener) []string {
 
 // audit writes the one line that each decision gets. by is the rule that allows; why is why not.
 func (a *Agent) audit(r *http.Request, door, name, by, why string, more ...any) {
-	line := append([]any{"door", door, "method", r.Method}, more...)
+	line := []any{"door", door, "method", r.Method}
 	if name != "" {
 		line = append(line, "name", name)
 	}
+	line = append(line, more...)
 	if who, ok := r.Context().Value(peerKey{}).(asked); ok {
 		line = append(line, "uid", who.peer.UID, "gid", who.peer.GID, "pid", who.peer.PID)
 	} else {

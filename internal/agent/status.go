@@ -74,8 +74,11 @@ func (a *Agent) giveStatus(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(a.Status())
 }
 
-// address is where the agent listens, or will.
+// address is where the agent listens, or will; "" where it opens no socket.
 func (a *Agent) address(g *generation) string {
+	if a.options.NoPeers {
+		return ""
+	}
 	if at := a.socket.Load(); at != nil {
 		return *at
 	}

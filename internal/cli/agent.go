@@ -114,9 +114,6 @@ func runExample(ctx context.Context, streams IO, address string) error {
 
 func runAgent(ctx context.Context, streams IO, where *place, options agentOptions) error {
 	debug.SetGCPercent(runsForLong)
-	if !agent.KnowsPeers {
-		return configurationError{error: errors.New("this system does not say who asks on a socket"), hint: "awsauth exec serves one program, and awsauth get NAME each call"}
-	}
 	if err := harden(); err != nil {
 		return err
 	}
@@ -139,7 +136,7 @@ func runAgent(ctx context.Context, streams IO, where *place, options agentOption
 			}
 			return knownHint(err)
 		},
-		CredentialsFile: streams.Environment.SharedCredentialsFile(), Version: Version,
+		CredentialsFile: streams.Environment.SharedCredentialsFile(), Version: Version, NoPeers: !agent.KnowsPeers,
 		Socket: streams.Environment.AgentSocket(os.Geteuid() == 0), Override: options.socket, Log: log, Inherited: inherited, Ready: m.ready,
 	})
 	if errors.Is(err, agent.ErrNothingToServe) {
@@ -164,6 +161,9 @@ func runAgent(ctx context.Context, streams IO, where *place, options agentOption
 		return err
 	})
 	err = a.Run(ctx)
+	if errors.Is(err, agent.ErrNoPeers) {
+		return configurationError{error: err, hint: "awsauth exec serves one program, and awsauth get NAME each call"}
+	}
 	if errors.Is(err, agent.ErrRuns) {
 		return configurationError{error: err, hint: "awsauth agent status shows it; --socket takes another place"}
 	}
@@ -384,7 +384,7 @@ func describeAgent(s agent.Status, now time.Time) string {
 		b.WriteString("the last reload has changed nothing: " + printable.Line(s.Reload) + "\n")
 	}
 	off := func(address string) string { return cmp.Or(address, "off") }
-	fmt.Fprintf(b, "doors  unix %s   container %s   imds %s   actions %s   health %s\n", s.Socket, off(s.Container), off(s.IMDS), off(s.Actions), off(s.Health))
+	fmt.Fprintf(b, "doors  unix %s   container %s   imds %s   actions %s   health %s\n", off(s.Socket), off(s.Container), off(s.IMDS), off(s.Actions), off(s.Health))
 	return b.String()
 }
 

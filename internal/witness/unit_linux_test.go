@@ -30,19 +30,31 @@ func TestTheUnitOfTheAgent(t *testing.T) {
 	t.Logf("exposure %s", found[1])
 }
 
+// The sockets' unit is one that systemd reads without a complaint, together with the service.
+func TestTheUnitOfTheAgentsSockets(t *testing.T) {
+	c := exec.CommandContext(t.Context(), installed(t, "systemd-analyze"), "verify", "--man=no", "../../contrib/systemd/awsauth-agent.socket")
+	c.Env = append(c.Environ(), "SYSTEMD_UNIT_PATH=../../contrib/systemd:")
+	complaints(t, run(c))
+}
+
+// complaints reports what systemd says of our units. That /usr/local/bin/awsauth is not there is true on a host that only tests it.
+func complaints(t *testing.T, r result) {
+	t.Helper()
+	const absent = "is not executable: No such file or directory"
+	for line := range strings.Lines(r.stdout + r.stderr) {
+		if strings.Contains(line, "awsauth-agent.") && !strings.Contains(line, absent) {
+			t.Errorf("systemd says: %s", line)
+		}
+	}
+	if r.err != nil && !strings.Contains(r.stderr, absent) {
+		t.Errorf("%v: %s", r.err, r.stderr)
+	}
+}
+
 // The unit for users is one that their manager reads without a complaint.
 func TestTheUnitOfAUsersAgent(t *testing.T) {
 	const unit = "../../contrib/systemd/user/awsauth-agent.service"
 	c := exec.CommandContext(t.Context(), installed(t, "systemd-analyze"), "verify", "--user", "--man=no", unit)
 	c.Env = append(c.Environ(), "XDG_RUNTIME_DIR="+t.TempDir(), "HOME="+t.TempDir())
-	r := run(c)
-	for line := range strings.Lines(r.stdout + r.stderr) {
-		// That /usr/local/bin/awsauth is not there is true on a host that only tests it.
-		if strings.Contains(line, "awsauth-agent.service:") && !strings.Contains(line, "is not executable: No such file or directory") {
-			t.Errorf("systemd says: %s", line)
-		}
-	}
-	if r.err != nil && !strings.Contains(r.stderr, "is not executable: No such file or directory") {
-		t.Errorf("%v: %s", r.err, r.stderr)
-	}
+	complaints(t, run(c))
 }
