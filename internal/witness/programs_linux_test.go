@@ -23,7 +23,7 @@ const (
 	// expiries are how many lives of a session a cell lasts at least.
 	expiries = 3
 	// between is the time between the processes of a program that has one for each call: each gets other credentials than the one before.
-	between = sessionLife * 11 / 10
+	between = sessionLife * 13 / 10
 	// processes are how many of them there are: between the first and the last lie all expiries.
 	processes = expiries + 1
 )
