@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"regexp"
 	"time"
 
@@ -53,6 +54,10 @@ type Config struct {
 	Log *slog.Logger
 	// STS, when set, issues the credentials of CreateSession in the emulator's place.
 	STS *UpstreamSTS
+	// Gateway hands on requests to services that the emulator does not have, once it has checked signature, session token, end and the
+	// caller's policies: to the backend of the service that they are signed for, as "sqs", or to that of "". Backends are on loopback,
+	// and need no authentication of their own.
+	Gateway map[string]*url.URL
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }
@@ -97,6 +102,9 @@ func New(c Config) (*Emulator, error) {
 	}
 	if c.Skew < 0 || c.SessionLifetime < 0 {
 		return nil, errors.New("new emulator: neither Skew nor SessionLifetime may be negative")
+	}
+	if err := checkGateway(c.Gateway); err != nil {
+		return nil, err
 	}
 	partition, err := rolesanywhere.PartitionOf(c.Region)
 	if err != nil {

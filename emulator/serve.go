@@ -70,6 +70,10 @@ type exchange struct {
 
 // ServeHTTP answers one request to any of the services.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if service, to := e.backend(r); to != nil {
+		e.servePassed(w, r, service, to)
+		return
+	}
 	start := time.Now()
 	x := &exchange{r: r, id: account.NewUUID(), struck: e.faults.strike(), status: http.StatusOK}
 	w.Header().Set("X-Amzn-Requestid", x.id)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +26,7 @@ type emulatorFlags struct {
 	faults                                        []string
 	explain, json                                 bool
 	stsEndpoint, stsAccessKeyID, stsSecretRef     string
+	gateway                                       []string
 }
 
 func newEmulator(streams IO) *cobra.Command {
@@ -39,7 +42,8 @@ It is not AWS: docs/emulator.md lists what it checks and what it does not.`,
 		Example: `  awsauth emulator
   awsauth emulator --listen 127.0.0.1:0 --json
   awsauth emulator --trust ca.pem
-  awsauth emulator --fault throttle=3 --session-lifetime 20s`,
+  awsauth emulator --fault throttle=3 --session-lifetime 20s
+  awsauth emulator --gateway http://127.0.0.1:4566`,
 		Annotations: map[string]string{annotationExit: "yes"},
 		Args:        noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -75,6 +79,9 @@ func (f *emulatorFlags) register(c *cobra.Command) {
 	set.StringVar(&f.stsAccessKeyID, "sts-access-key-id", "", "`ID` access key ID for that STS")
 	set.StringVar(&f.stsSecretRef, "sts-secret-access-key", "", "`REF` its secret: env:NAME, file:PATH or -")
 	heading(c, "Another STS behind it", "sts-endpoint", "sts-access-key-id", "sts-secret-access-key")
+
+	set.StringArrayVar(&f.gateway, "gateway", nil, "`[SERVICE=]URL` local service without authentication of its own, to hand requests on to once they are checked; may be given several times")
+	heading(c, "Other services behind it", "gateway")
 
 	for _, name := range []string{"listen", "region", "account-id", "session-lifetime", "sts-endpoint", "sts-access-key-id"} {
 		completeValues(c, name)
@@ -146,6 +153,10 @@ func (f *emulatorFlags) config(ctx context.Context, streams IO) (emulator.Config
 	if err := f.check(); err != nil {
 		return c, err
 	}
+	var err error
+	if c.Gateway, err = f.backends(); err != nil {
+		return c, err
+	}
 	if f.stsEndpoint == "" {
 		return c, nil
 	}
@@ -168,6 +179,33 @@ func (f *emulatorFlags) check() error {
 		return usagef("--sts-access-key-id and --sts-secret-access-key go with --sts-endpoint, which is missing")
 	}
 	return nil
+}
+
+// serviceForm is how signatures name services.
+var serviceForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+
+// backends are the services behind the emulator, by the name that requests are signed for.
+func (f *emulatorFlags) backends() (map[string]*url.URL, error) {
+	all := map[string]*url.URL{}
+	for i, text := range f.gateway {
+		service, address, found := strings.Cut(text, "=")
+		if !found {
+			service, address = "", text
+		}
+		u, err := url.Parse(address)
+		switch {
+		case err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "":
+			return nil, usagef("--gateway number %d is not [SERVICE=]URL, as http://127.0.0.1:4566 or sqs=http://127.0.0.1:9324", i+1)
+		case service != "" && !serviceForm.MatchString(service) || slices.Contains([]string{"sts", "iam", "rolesanywhere"}, service):
+			return nil, usagef("--gateway number %d names no service that can stand behind the emulator, as s3, sqs, sns or rekognition", i+1)
+		case all[service] != nil:
+			return nil, usagef("--gateway number %d is for a service that has one already", i+1)
+		case !rolesanywhere.IsLoopback(u.Hostname()):
+			return nil, usagef("--gateway number %d is not on this host: use 127.0.0.1", i+1)
+		}
+		all[service] = u
+	}
+	return all, nil
 }
 
 // upstream is the STS that issues credentials in the emulator's place.

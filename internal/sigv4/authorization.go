@@ -6,8 +6,8 @@
 //	err = a.Verify(r, body, sigv4.Check{SecretAccessKey: s, Region: "eu-west-1", Service: "sts", Now: now, Skew: 5 * time.Minute})
 //
 // It fails closed: what AWS's documentation does not describe is refused. It does not sign (aws-sdk-go-v2's
-// aws/signer/v4 does), does not know access keys or sessions, does not remember requests it has seen, and takes neither
-// chunked (STREAMING-…) payloads nor requests dated by a Date header alone.
+// aws/signer/v4 does), does not know access keys or sessions, does not remember requests it has seen, and does not take requests
+// dated by a Date header alone, nor chunked (STREAMING-…) payloads unless it is told to.
 //
 // Source: IAM User Guide, "AWS Signature Version 4 for API requests".
 package sigv4

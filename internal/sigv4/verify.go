@@ -27,6 +27,8 @@ type Check struct {
 	// UnsignedPayload accepts the keyword UNSIGNED-PAYLOAD in place of the body's hash, and takes a presigned request
 	// without X-Amz-Content-Sha256 to be signed so, as Amazon S3 does.
 	UnsignedPayload bool
+	// Streaming accepts payloads that come in chunks (STREAMING-…): Payload answers their content, and whether their signatures are right.
+	Streaming bool
 }
 
 // Verify checks that the scope, the time and the signature of a received request are right, and that its host and all its
@@ -121,6 +123,8 @@ func (a *Authorization) payloadHash(r *http.Request, body []byte, c Check) (stri
 		return hash, nil
 	case sent == unsignedPayload && c.UnsignedPayload:
 		return unsignedPayload, nil
+	case isStreaming(sent) && c.Streaming:
+		return sent, nil
 	case sent == unsignedPayload:
 		return "", &Error{Kind: BodyMismatch, Detail: "X-Amz-Content-Sha256 is UNSIGNED-PAYLOAD, which this service does not accept"}
 	}

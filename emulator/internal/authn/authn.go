@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/awsauth-go/awsauth/emulator/internal/account"
+	"github.com/awsauth-go/awsauth/internal/canonical"
 	"github.com/awsauth-go/awsauth/internal/sigv4"
 )
 
@@ -18,6 +19,8 @@ import (
 type Service struct {
 	Name string // signing name: sts, iam or rolesanywhere
 	JSON bool   // refuses with the error codes of restJson1 instead of the Query protocol's
+	// S3 is how Amazon S3 takes paths, bodies that are not signed and bodies in chunks.
+	S3 bool
 }
 
 // Authenticate verifies the SigV4 signature of a request, in its header or its query, and answers who made it. body is
@@ -27,32 +30,47 @@ type Service struct {
 // Its errors are of type *wire.Refusal. Whether a session has expired, or its role or user is gone, is told only to who
 // has signed with the session's secret access key.
 func Authenticate(a *account.Account, r *http.Request, body []byte, s Service, skew time.Duration) (*account.Caller, error) {
+	caller, _, err := AuthenticateWithPayload(a, r, body, s, skew)
+	return caller, err
+}
+
+// AuthenticateWithPayload is Authenticate, and answers what the body holds: of one in chunks their content.
+func AuthenticateWithPayload(a *account.Account, r *http.Request, body []byte, s Service, skew time.Duration) (*account.Caller, []byte, error) {
 	c := attempt{account: a, service: s, now: a.Now().UTC(), skew: skew}
 	auth, err := sigv4.Parse(r)
 	if err != nil {
-		return nil, c.refuseSignature(nil, err)
+		return nil, nil, c.refuseSignature(nil, err)
 	}
 	k, err := c.find(auth)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	err = auth.Verify(r, body, sigv4.Check{
+	check := sigv4.Check{
 		SecretAccessKey: k.secret,
 		Region:          c.region(auth.Region),
 		Service:         s.Name,
 		Now:             c.now,
 		Skew:            skew,
-	})
+		UnsignedPayload: s.S3,
+		Streaming:       s.S3,
+	}
+	if s.S3 {
+		check.PathForm = canonical.S3
+	}
+	payload := body
+	if err = auth.Verify(r, body, check); err == nil && s.S3 {
+		payload, err = auth.Payload(r, body, k.secret)
+	}
 	if err != nil {
-		return nil, c.refuseSignature(auth, err)
+		return nil, nil, c.refuseSignature(auth, err)
 	}
 	if err := c.checkSession(k); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if k.session == nil {
 		c.touch(auth)
 	}
-	return k.caller, nil
+	return k.caller, payload, nil
 }
 
 // attempt is one request to be authenticated.
