@@ -1,30 +1,24 @@
 // Package agent keeps the credentials of a host fresh, and gives each to those who may have it: over a socket of the file system,
-// where the kernel says who asks, and over the container-credentials endpoint, where a token does.
+// where the kernel says who asks; over the container-credentials endpoint, where a token does; as the instance metadata service; and by
+// the HTTP actions, where a password does. It keeps profiles of credentials files fresh, and has metrics.
 //
 //	a, err := agent.New(agent.Options{…})
 //	err = a.Run(ctx)
 package agent
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/awsauth-go/awsauth"
 	"github.com/awsauth-go/awsauth/internal/config"
-	"github.com/awsauth-go/awsauth/internal/guard"
 	"github.com/awsauth-go/awsauth/internal/secret"
 	"github.com/awsauth-go/awsauth/named"
 )
@@ -81,32 +75,6 @@ type reread struct {
 	err error
 }
 
-// generation is what one reading of the configuration has come to.
-type generation struct {
-	config  config.Agent
-	served  map[string]*served // by name in lower case
-	names   []string
-	callers map[string]caller // of the actions, by name
-	own     *ownSessions
-	updates []*update
-	stop    context.CancelFunc
-	stopped chan struct{}
-}
-
-// served is one credential.
-type served struct {
-	name       string
-	request    []byte // what tells it from what it was
-	credential *named.Credential
-	pipeline   *atomic.Pointer[named.Credential] // of the newest configuration that is in force
-	cache      *awsauth.Cache
-	rule       rule
-	count      *atomic.Int64
-	last       *atomic.Pointer[named.Obtained] // what has been got, and how; nil before
-	failedWith *atomic.Pointer[string]         // the certificates at the last failure; nil for none
-	used       *usedCertificates
-}
-
 // New checks what is configured.
 func New(o Options) (*Agent, error) {
 	a := &Agent{options: o, started: time.Now(), counts: newCounts()}
@@ -120,145 +88,6 @@ func New(o Options) (*Agent, error) {
 
 // ErrNothingToServe reports a configuration without an agent's part.
 var ErrNothingToServe = errors.New("the configuration has no agent: it says who may have which credential")
-
-// read makes a generation of the configuration. What has not changed keeps its credentials.
-func (a *Agent) read() (*generation, error) {
-	c, err := a.options.Load()
-	if err != nil {
-		return nil, err
-	}
-	if c.Agent == nil {
-		return nil, ErrNothingToServe
-	}
-	build, err := a.options.Build(c)
-	if err != nil {
-		return nil, err
-	}
-	g := &generation{config: *c.Agent, served: map[string]*served{}, own: newOwnSessions(build.Own)}
-	g.config.Socket = cmp.Or(a.options.Override, g.config.Socket, a.options.Socket)
-	allowed := map[string]config.Allow{}
-	for name, allow := range c.Agent.Allow {
-		allowed[strings.ToLower(name)] = allow
-	}
-	for name, allow := range keptFresh(c.Agent, allowed) {
-		s, err := a.serve(build, name, allow)
-		if err != nil {
-			return nil, err
-		}
-		g.served[name] = s
-		g.names = append(g.names, s.name)
-	}
-	slices.Sort(g.names)
-	if g.callers, err = readCallers(c.Agent, build); err != nil {
-		return nil, err
-	}
-	g.updates, err = a.readUpdates(g)
-	return g, err
-}
-
-// keptFresh are the credentials that are kept fresh, in lower case, and to whom the doors without a password give them.
-func keptFresh(c *config.Agent, allowed map[string]config.Allow) map[string]config.Allow {
-	all := maps.Clone(allowed)
-	add := func(name string) {
-		if name = strings.ToLower(name); !mapHas(all, name) {
-			all[name] = config.Allow{}
-		}
-	}
-	if c.Actions != nil {
-		for _, caller := range c.Actions.Callers {
-			for _, name := range caller.Credentials {
-				add(name)
-			}
-		}
-	}
-	for _, u := range c.Update {
-		add(u.Credential)
-	}
-	return all
-}
-
-func mapHas(m map[string]config.Allow, key string) bool {
-	_, has := m[key]
-	return has
-}
-
-func (a *Agent) serve(build Builder, name string, allow config.Allow) (*served, error) {
-	used := new(usedCertificates)
-	credential, err := build.Named(name, used.add)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	r, err := newRule(allow)
-	if err != nil {
-		return nil, fmt.Errorf("agent.allow.%s: %w", name, err)
-	}
-	s := &served{
-		name: credential.Name(), request: credential.Request(), credential: credential, rule: r, pipeline: new(atomic.Pointer[named.Credential]),
-		count: new(atomic.Int64), last: new(atomic.Pointer[named.Obtained]), failedWith: new(atomic.Pointer[string]),
-		used: used,
-	}
-	// An access key is looked at anew: it costs no call, and a request does not tell a secret that stands in the file itself.
-	if g := a.now.Load(); g != nil && credential.Type() != config.TypeStatic {
-		if before := g.served[strings.ToLower(name)]; before != nil && string(before.request) == string(s.request) {
-			s.pipeline, s.cache, s.count, s.last, s.failedWith = before.pipeline, before.cache, before.count, before.last, before.failedWith
-			s.cache.Retry() // what has failed may be mended
-			return s, nil
-		}
-	}
-	s.cache = credential.Cache()
-	s.cache.Provider = s
-	s.cache.Landed = func(err error) { a.landed(s, err) }
-	return s, nil
-}
-
-// Retrieve has the pipeline run.
-func (s *served) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	pipeline := s.pipeline.Load()
-	certificates := pipeline.Certificates(ctx)
-	got, err := pipeline.Obtain(ctx)
-	if err != nil {
-		s.failedWith.Store(&certificates)
-		return aws.Credentials{}, err
-	}
-	s.failedWith.Store(nil)
-	s.last.Store(got)
-	return got.Credentials, nil
-}
-
-// Quota is the credential's.
-func (s *served) Quota() string { return s.credential.Quota() }
-
-// how says who the credentials are and how they were got, as far as it is known.
-func (s *served) how() named.Obtained {
-	if got := s.last.Load(); got != nil {
-		return *got
-	}
-	return named.Obtained{}
-}
-
-func (a *Agent) landed(s *served, err error) {
-	status := s.cache.Status()
-	if err != nil {
-		a.options.Log.Warn("no new credentials", "name", s.name, "error", err.Error(), "failures", status.Failures, "next", status.Next.UTC().Format(time.RFC3339))
-		return
-	}
-	a.options.Log.Info("new credentials", "name", s.name, "key", lastFour(status.AccessKeyID), "expires", stamp(status.Expires))
-	for _, u := range a.now.Load().updates {
-		if u.credential.cache == s.cache {
-			u.wake()
-		}
-	}
-}
-
-// lastFour is as much of an access key ID as a log has.
-func lastFour(key string) string { return "…" + key[max(len(key)-4, 0):] }
-
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	return t.UTC().Format(time.RFC3339)
-}
 
 // Run serves until ctx ends, and then answers what is under way. It begins when AWS is away, too.
 func (a *Agent) Run(ctx context.Context) (err error) {
@@ -310,62 +139,6 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	return err
 }
 
-// openFirst opens the socket, where there may be one, and the container endpoint, whose tokens lie beside it.
-func (a *Agent) openFirst(ctx context.Context, g *generation) (doors []door, unlock func() error, err error) {
-	at := g.config.Socket
-	unlock = func() error { return nil }
-	socket := a.options.Inherited["unix"]
-	switch {
-	case a.options.NoPeers:
-		if err := withoutPeers(&g.config); err != nil {
-			return nil, nil, err
-		}
-		if unlock, err = lockPlace(at); err != nil {
-			return nil, nil, err
-		}
-	case socket == nil:
-		if socket, unlock, err = listenSocket(ctx, at); err != nil {
-			return nil, nil, err
-		}
-	}
-	if socket != nil {
-		at = socket.Addr().String()
-		a.socket.Store(&at)
-		doors = append(doors, door{socket, peerOfSocket, a.socketHandler()})
-	}
-	failed := func(err error) ([]door, func() error, error) {
-		return nil, nil, errors.Join(err, closeAll(doors), unlock())
-	}
-	l := a.options.Inherited["tcp"]
-	if l == nil && g.config.Container == "" {
-		return doors, unlock, nil
-	}
-	if l == nil {
-		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", g.config.Container); err != nil {
-			return failed(fmt.Errorf("agent.container: %w", err))
-		}
-	}
-	doors = append(doors, door{l, tcpPeer, a.containerHandler(l)})
-	if a.tokens, err = newTokens(at, a.options.Log); err != nil {
-		return failed(err)
-	}
-	return doors, unlock, nil
-}
-
-// ErrNoPeers reports doors that need to know who asks.
-var ErrNoPeers = errors.New("this system does not say who asks")
-
-// withoutPeers reports what cannot be had on a system that does not say who asks.
-func withoutPeers(c *config.Agent) error {
-	switch {
-	case c.IMDS != nil:
-		return fmt.Errorf("agent.imds: %w: agent.container serves those who have a token", ErrNoPeers)
-	case c.Container == "" && c.Actions == nil && len(c.Update) == 0:
-		return fmt.Errorf("%w: it takes agent.container, agent.actions or agent.update", ErrNoPeers)
-	}
-	return nil
-}
-
 // look is how often it is looked whether a certificate with which a call has failed is another by now, and whether the files of tokens
 // are there.
 const look = 5 * time.Second
@@ -388,60 +161,6 @@ func (a *Agent) watchFiles(ctx context.Context) {
 			}
 		}
 	}
-}
-
-// door is a listener and what is behind it.
-type door struct {
-	net.Listener
-	who     func(net.Conn) (Peer, error) // finds out who has connected
-	handler http.Handler
-}
-
-func closeAll(doors []door) (err error) {
-	for _, d := range doors {
-		err = errors.Join(err, d.Close())
-	}
-	return err
-}
-
-// drain is how long requests that are under way may take when the agent is told to stop.
-const drain = 5 * time.Second
-
-func (a *Agent) serveDoors(ctx context.Context, doors []door) error {
-	failed := make(chan error, len(doors))
-	var servers []*http.Server
-	var accepting sync.WaitGroup
-	inside := newCrowd()
-	for _, d := range doors {
-		s := guard.Server(d.handler)
-		s.ConnContext, s.ConnState = withPeer, inside.follow
-		s.ErrorLog = slog.NewLogLogger(a.options.Log.Handler(), slog.LevelDebug)
-		servers = append(servers, s)
-		accepting.Go(func() { failed <- s.Serve(&entrance{Listener: d.Listener, who: d.who, crowd: inside}) })
-		a.options.Log.Info("serving", "door", d.Addr().Network(), "address", d.Addr().String())
-	}
-	if a.options.Ready != nil {
-		a.options.Ready()
-	}
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	}
-	// http.Server.Shutdown cuts off who has connected and not asked yet, or only now. So nothing more is accepted first, and all who are
-	// connected are answered; who connects now waits for the next agent, when the socket outlives this one.
-	err = errors.Join(err, closeAll(doors))
-	accepting.Wait()
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-	defer cancel()
-	for _, s := range servers {
-		s.SetKeepAlivesEnabled(false) // it closes those that are idle, and each other one after its answer
-	}
-	inside.left(stopping)
-	for _, s := range servers {
-		err = errors.Join(err, s.Close()) // somebody may be slow, and is left
-	}
-	return err
 }
 
 // keep keeps a generation fresh from now on, and no longer the one before.
