@@ -161,6 +161,10 @@ func (p *prepared) signed(address string, header http.Header, ends time.Time) *S
 	return &Signed{p.request.Method, address, p.request.URL.Host, header, ends, p.service, p.region}
 }
 
+var methods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace,
+}
+
 var (
 	hashForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
@@ -177,6 +181,9 @@ func prepare(r Request, c aws.Credentials, at time.Time) (*prepared, error) {
 		return nil, &Error{"Credentials", "have ended: get new ones"}
 	}
 	method := cmp.Or(r.Method, http.MethodGet)
+	if upper := strings.ToUpper(method); slices.Contains(methods, upper) {
+		method = upper // which is what everybody sends
+	}
 	if !httpguts.ValidHeaderFieldName(method) { // a token, as a method is (RFC 9110, 9.1)
 		return nil, &Error{"Method", "is no HTTP method, as GET"}
 	}
@@ -185,7 +192,7 @@ func prepare(r Request, c aws.Credentials, at time.Time) (*prepared, error) {
 	case err != nil:
 		return nil, &Error{"URL", "is no URL, as https://sqs.eu-west-1.amazonaws.com/"}
 	case u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "":
-		return nil, &Error{"URL", "is no address that begins with https:// and a host"}
+		return nil, &Error{"URL", "is no address that begins with https:// or http:// and a host"}
 	case u.User != nil:
 		return nil, &Error{"URL", "has a user or a password, which no service takes"}
 	case u.Fragment != "":

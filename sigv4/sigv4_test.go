@@ -64,6 +64,7 @@ func TestWhatIsSignedIsAccepted(t *testing.T) {
 		"S3 without the body":     {sigv4.Request{Method: "PUT", URL: "https://photos.s3.eu-west-1.amazonaws.com/a", PayloadHash: sigv4.UnsignedPayload}, "s3", "eu-west-1"},
 		"another host":            {sigv4.Request{URL: "http://127.0.0.1:9000/b?list-type=2&prefix=a b", Service: "s3", Region: "eu-north-1"}, "s3", "eu-north-1"},
 		"a path that is not S3's": {sigv4.Request{URL: "https://abc.execute-api.eu-west-1.amazonaws.com/prod/a%20b"}, "execute-api", "eu-west-1"},
+		"a method in small letters": {sigv4.Request{Method: "post", URL: "https://sqs.eu-west-1.amazonaws.com/", Body: []byte("{}")}, "sqs", "eu-west-1"},
 		"a region in place":       {sigv4.Request{URL: "https://sqs.eu-west-1.amazonaws.com/", Region: "eu-north-1"}, "sqs", "eu-north-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,6 +76,9 @@ func TestWhatIsSignedIsAccepted(t *testing.T) {
 				}
 				if signed.Service != test.service || signed.Region != test.region {
 					t.Errorf("signed for %s in %s, want %s in %s", signed.Service, signed.Region, test.service, test.region)
+				}
+				if signed.Method != strings.ToUpper(signed.Method) {
+					t.Errorf("the method is %s", signed.Method)
 				}
 				if got := signed.Header.Get("X-Amz-Security-Token"); got != c.SessionToken {
 					t.Errorf("the token is %q, want %q", got, c.SessionToken)
@@ -165,10 +169,10 @@ func TestWhatCannotBeSignedIsTold(t *testing.T) {
 		request sigv4.Request
 		want    string
 	}{
-		{sigv4.Request{}, "URL is no address that begins with https:// and a host"},
-		{sigv4.Request{URL: "sqs.eu-west-1.amazonaws.com"}, "URL is no address that begins with https:// and a host"},
+		{sigv4.Request{}, "URL is no address that begins with https:// or http:// and a host"},
+		{sigv4.Request{URL: "sqs.eu-west-1.amazonaws.com"}, "URL is no address that begins with https:// or http:// and a host"},
 		{sigv4.Request{URL: "https://a b/"}, "URL is no URL, as https://sqs.eu-west-1.amazonaws.com/"},
-		{sigv4.Request{URL: "ftp://sqs.eu-west-1.amazonaws.com/"}, "URL is no address that begins with https:// and a host"},
+		{sigv4.Request{URL: "ftp://sqs.eu-west-1.amazonaws.com/"}, "URL is no address that begins with https:// or http:// and a host"},
 		{sigv4.Request{URL: "https://user:pw@sqs.eu-west-1.amazonaws.com/"}, "URL has a user or a password, which no service takes"},
 		{sigv4.Request{URL: sqs + "#a"}, "URL has a fragment (#…), which is not sent: write # as %23"},
 		{sigv4.Request{URL: sqs + "?a=%zz"}, "URL has a query that cannot be read: write % as %25 and ; as %3B"},

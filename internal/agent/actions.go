@@ -30,9 +30,6 @@ type caller struct {
 	password [sha256.Size]byte
 }
 
-// shortestPassword is what cannot be found by trying: anybody on the host may try.
-const shortestPassword = 16
-
 // readCallers reads the callers' passwords.
 func readCallers(c *config.Agent, build Builder) (map[string]caller, error) {
 	if c.Actions == nil {
@@ -44,8 +41,8 @@ func readCallers(c *config.Agent, build Builder) (map[string]caller, error) {
 	owner := map[[sha256.Size]byte]string{}
 	for name, configured := range c.Actions.Callers {
 		password, err := build.Secret(ctx, configured.Password.RelativeTo(c.Directory()))
-		if err == nil && len(password.Reveal()) < shortestPassword {
-			err = fmt.Errorf("has fewer than %d characters: openssl rand -base64 24 makes one", shortestPassword)
+		if err == nil && len(password.Reveal()) < config.ShortestPassword {
+			err = errors.New(config.ShortPassword)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("agent.actions.callers.%s.password: %w", name, err)
@@ -118,6 +115,9 @@ func denied(format string, args ...any) *actions.Error {
 	return &actions.Error{Status: http.StatusForbidden, Code: "NotAllowed", Message: fmt.Sprintf(format, args...), Hint: deniedHint}
 }
 
+// other is the other of the two actions that give credentials.
+var other = map[actions.Action]actions.Action{actions.Static: actions.Session, actions.Session: actions.Static}
+
 // Credentials implements actions.Backend.
 func (b actionsOf) Credentials(ctx context.Context, name string, a actions.Action, r *actions.Request) (actions.Credentials, *actions.Error) {
 	g := b.a.now.Load()
@@ -144,7 +144,7 @@ func (b actionsOf) named(ctx context.Context, g *generation, c caller, callerNam
 	}
 	s := g.served[strings.ToLower(name)]
 	if is := s.credential.Type(); (a == actions.Static) != (is == config.TypeStatic) && (a == actions.Static || a == actions.Session) {
-		return actions.Credentials{}, actions.Invalid("%s is of type %s: the other of the two credentials actions gives it", s.name, is)
+		return actions.Credentials{}, actions.Invalid("%s is of type %s: POST %s gives it", s.name, is, other[a].Path())
 	}
 	credentials, err := s.cache.Current(ctx)
 	if err != nil {
@@ -200,6 +200,9 @@ func (b actionsOf) pipeline(g *generation, r *actions.Request, kind actions.Kind
 		resolved.Type, resolved.AccessKeyID = config.TypeStatic, r.AccessKeyID
 		resolved.SecretAccessKey = config.Reference{Reference: secret.LiteralReference(secret.New(r.SecretAccessKey))}
 		static := awsauth.Static{AccessKeyID: r.AccessKeyID, SecretAccessKey: awsauth.NewSecret(r.SecretAccessKey)}
+		if strings.HasPrefix(r.AccessKeyID, "ASIA") {
+			return nil, actions.Invalid("accessKeyId begins with ASIA and so is temporary: the actions take an IAM user's, which begins with AKIA, or the parameters of a session")
+		}
 		if _, err := static.Retrieve(context.Background()); err != nil {
 			return nil, b.problem(err)
 		}
@@ -207,9 +210,9 @@ func (b actionsOf) pipeline(g *generation, r *actions.Request, kind actions.Kind
 			resolved.EndpointURL = "" // it is that of Roles Anywhere
 		}
 	} else {
-		const longest = int64(awsauth.MaxDuration / time.Second)
-		if r.Duration < 0 || r.Duration > longest {
-			return nil, actions.Invalid("duration is not 900 to %d seconds", longest)
+		const shortest, longest = int64(awsauth.MinDuration / time.Second), int64(awsauth.MaxDuration / time.Second)
+		if r.Duration != 0 && (r.Duration < shortest || r.Duration > longest) {
+			return nil, actions.Invalid("duration is %d: use seconds from %d to %d, as 3600 for an hour", r.Duration, shortest, longest)
 		}
 		resolved.RoleARN, resolved.ProfileARN, resolved.TrustAnchorARN = r.RoleARN, r.ProfileARN, r.TrustAnchorARN
 		resolved.Certificate, resolved.SessionName = r.ClientCertificateIdentifier, r.SessionName
@@ -245,7 +248,11 @@ func (b actionsOf) Caller(ctx context.Context, r *actions.Request, c actions.Cre
 	}
 	who, err := credential.Caller(ctx, c.Credentials)
 	if err != nil {
-		return actions.Caller{}, b.problem(err)
+		problem := b.problem(err)
+		if refused := new(stsclient.Error); errors.As(err, &refused) && refused.Refused() {
+			problem.Code = actions.NotValid
+		}
+		return actions.Caller{}, problem
 	}
 	return actions.Caller{Account: who.Account, ARN: who.ARN, UserID: who.UserID}, nil
 }
@@ -255,6 +262,16 @@ var parameterNames = map[string]string{
 	"AccessKeyID": "accessKeyId", "SecretAccessKey": "secretAccessKey", "SessionToken": "sessionToken", "Region": "region", "RoleARN": "roleArn",
 	"ProfileARN": "profileArn", "TrustAnchorARN": "trustAnchorArn", "Identity": "clientCertificateIdentifier",
 	"Certificate": "clientCertificateIdentifier", "Duration": "duration", "SessionName": "sessionName", "Endpoint": "endpoint_url",
+}
+
+// parameterOf is the actions' name of a key of the configuration, as roleArn of role_arn.
+func parameterOf(key string) string {
+	for field, name := range parameterNames {
+		if config.KeyOf(field) == key {
+			return name
+		}
+	}
+	return key
 }
 
 // problem says of an error what it is for a caller.
@@ -271,15 +288,13 @@ func (b actionsOf) problem(err error) *actions.Error {
 			if m.Field == "Identity" {
 				m.Problem = "is required: the identifier of a certificate in the store"
 			}
-			texts[i] = cmp.Or(parameterNames[m.Field], m.Field) + " " + config.TranslateFields(m.Problem, func(key string) string { return key })
+			texts[i] = cmp.Or(parameterNames[m.Field], m.Field) + " " + config.TranslateFields(m.Problem, parameterOf)
 		}
 		return actions.Invalid("%s", strings.Join(texts, "; "))
 	case errors.Is(err, certstore.ErrNotFound):
 		return &actions.Error{Status: http.StatusNotFound, Code: "CertificateNotFound", Message: err.Error(), Hint: hint}
-	case errors.As(err, &sts) && sts.Refused():
-		return &actions.Error{Status: http.StatusBadGateway, Code: actions.NotValid, Message: err.Error(), Hint: hint}
-	case errors.As(err, &refused) && !refused.Temporary():
+	case errors.As(err, &sts) && sts.Refused(), errors.As(err, &refused) && !refused.Temporary():
 		return &actions.Error{Status: http.StatusBadGateway, Code: "RefusedByAWS", Message: err.Error(), Hint: hint}
 	}
-	return &actions.Error{Status: http.StatusServiceUnavailable, Code: "CredentialsUnavailable", Message: err.Error(), Hint: hint, RetryAfter: 1}
+	return &actions.Error{Status: http.StatusServiceUnavailable, Code: "CredentialsUnavailable", Message: err.Error(), Hint: "whoever runs the agent finds out why: awsauth agent status", RetryAfter: 1}
 }

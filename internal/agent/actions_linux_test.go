@@ -126,6 +126,7 @@ func TestCallersOfActionsGetWhatTheyMay(t *testing.T) {
 		{"a certificate in a file", "erp", "credentials/session", with("clientCertificateIdentifier", "file:"+h.dir+"/certificate.pem?key="+h.dir+"/key.pem"), 400, "InvalidRequest"},
 		{"a certificate that is gone", "erp", "credentials/session", with("clientCertificateIdentifier", "gone"), 404, "CertificateNotFound"},
 		{"no role", "erp", "credentials/session", with("roleArn", ""), 400, "InvalidRequest"},
+		{"a temporary key", "erp", "credentials/static", `{"accessKeyId":"ASIAIOSFODNN7EXAMPLE","secretAccessKey":"x"}`, 400, "InvalidRequest"},
 		{"too long", "erp", "credentials/session", with("duration", 43201), 400, "InvalidRequest"},
 		{"too short", "erp", "credentials/session", with("duration", 899), 400, "InvalidRequest"},
 		{"a region that is none", "erp", "credentials/session", with("region", "Ireland"), 400, "InvalidRequest"},

@@ -103,23 +103,23 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		if err != nil {
 			return errors.Join(fmt.Errorf("agent.imds: %w", err), closeAll(doors))
 		}
-		doors = append(doors, door{l, tcpPeer, a.imdsHandler(l, g.config.IMDS.Credential)})
+		doors = append(doors, door{"imds", l, tcpPeer, a.imdsHandler(l, g.config.IMDS.Credential)})
 	}
 	for _, more := range []struct {
-		key, address string
-		handler      func(net.Listener) http.Handler
+		name, address string
+		handler       func(net.Listener) http.Handler
 	}{
-		{"agent.actions", g.config.ActionsAddress(), a.actionsHandler},
-		{"agent.health", g.config.Health, a.healthHandler},
+		{"actions", g.config.ActionsAddress(), a.actionsHandler},
+		{"health", g.config.Health, a.healthHandler},
 	} {
 		if more.address == "" {
 			continue
 		}
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", more.address)
 		if err != nil {
-			return errors.Join(fmt.Errorf("%s: %w", more.key, err), closeAll(doors))
+			return errors.Join(fmt.Errorf("agent.%s: %w", more.name, err), closeAll(doors))
 		}
-		doors = append(doors, door{l, tcpPeer, more.handler(l)})
+		doors = append(doors, door{more.name, l, tcpPeer, more.handler(l)})
 	}
 	a.keep(ctx, g)
 	if a.tokens != nil {
@@ -211,6 +211,11 @@ func (a *Agent) Reload(ctx context.Context) error {
 	}
 	g.config.Socket, g.config.Container, g.config.IMDS = before.config.Socket, before.config.Container, before.config.IMDS
 	g.config.Health = before.config.Health
+	if g.config.Actions != nil { // the callers are new, and where they call is not
+		actions := *g.config.Actions
+		actions.Address = before.config.ActionsAddress()
+		g.config.Actions = &actions
+	}
 	a.keep(ctx, g)
 	if a.tokens != nil {
 		if err := a.tokens.write(g); err != nil {

@@ -35,7 +35,7 @@ func (a *Agent) openFirst(ctx context.Context, g *generation) (doors []door, unl
 	if socket != nil {
 		at = socket.Addr().String()
 		a.socket.Store(&at)
-		doors = append(doors, door{socket, peerOfSocket, a.socketHandler()})
+		doors = append(doors, door{"socket", socket, peerOfSocket, a.socketHandler()})
 	}
 	failed := func(err error) ([]door, func() error, error) {
 		return nil, nil, errors.Join(err, closeAll(doors), unlock())
@@ -49,7 +49,7 @@ func (a *Agent) openFirst(ctx context.Context, g *generation) (doors []door, unl
 			return failed(fmt.Errorf("agent.container: %w", err))
 		}
 	}
-	doors = append(doors, door{l, tcpPeer, a.containerHandler(l)})
+	doors = append(doors, door{"container", l, tcpPeer, a.containerHandler(l)})
 	if a.tokens, err = newTokens(at, a.options.Log); err != nil {
 		return failed(err)
 	}
@@ -72,6 +72,7 @@ func withoutPeers(c *config.Agent) error {
 
 // door is a listener and what is behind it.
 type door struct {
+	name string // as the log has it
 	net.Listener
 	who     func(net.Conn) (Peer, error) // finds out who has connected
 	handler http.Handler
@@ -98,7 +99,7 @@ func (a *Agent) serveDoors(ctx context.Context, doors []door) error {
 		s.ErrorLog = slog.NewLogLogger(a.options.Log.Handler(), slog.LevelDebug)
 		servers = append(servers, s)
 		accepting.Go(func() { failed <- s.Serve(&entrance{Listener: d.Listener, who: d.who, crowd: inside}) })
-		a.options.Log.Info("serving", "door", d.Addr().Network(), "address", d.Addr().String())
+		a.options.Log.Info("serving", "door", d.name, "address", d.Addr().String())
 	}
 	if a.options.Ready != nil {
 		a.options.Ready()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -41,6 +42,7 @@ type served struct {
 	last       *atomic.Pointer[named.Obtained] // what has been got, and how; nil before
 	failedWith *atomic.Pointer[string]         // the certificates at the last failure; nil for none
 	used       *usedCertificates
+	told       atomic.Pointer[string] // the access key that the log has
 }
 
 // read makes a generation of the configuration. What has not changed keeps its credentials.
@@ -119,18 +121,29 @@ func (a *Agent) serve(build Builder, name string, allow config.Allow) (*served, 
 		count: new(atomic.Int64), last: new(atomic.Pointer[named.Obtained]), failedWith: new(atomic.Pointer[string]),
 		used: used,
 	}
+	before := a.before(name)
+	if before != nil {
+		s.count = before.count
+	}
 	// An access key is looked at anew: it costs no call, and a request does not tell a secret that stands in the file itself.
-	if g := a.now.Load(); g != nil && credential.Type() != config.TypeStatic {
-		if before := g.served[strings.ToLower(name)]; before != nil && string(before.request) == string(s.request) {
-			s.pipeline, s.cache, s.count, s.last, s.failedWith = before.pipeline, before.cache, before.count, before.last, before.failedWith
-			s.cache.Retry() // what has failed may be mended
-			return s, nil
-		}
+	if before != nil && credential.Type() != config.TypeStatic && string(before.request) == string(s.request) {
+		s.pipeline, s.cache, s.last, s.failedWith = before.pipeline, before.cache, before.last, before.failedWith
+		s.used.takeOver(before.used)
+		s.cache.Retry() // what has failed may be mended
+		return s, nil
 	}
 	s.cache = credential.Cache()
 	s.cache.Provider = s
 	s.cache.Landed = func(err error) { a.landed(s, err) }
 	return s, nil
+}
+
+// before is what was served under a name until now; nil for nothing.
+func (a *Agent) before(name string) *served {
+	if g := a.now.Load(); g != nil {
+		return g.served[strings.ToLower(name)]
+	}
+	return nil
 }
 
 // Retrieve has the pipeline run.
@@ -164,7 +177,12 @@ func (a *Agent) landed(s *served, err error) {
 		a.options.Log.Warn("no new credentials", "name", s.name, "error", err.Error(), "failures", status.Failures, "next", status.Next.UTC().Format(time.RFC3339))
 		return
 	}
-	a.options.Log.Info("new credentials", "name", s.name, "key", lastFour(status.AccessKeyID), "expires", stamp(status.Expires))
+	level := slog.LevelInfo
+	key := status.AccessKeyID
+	if told := s.told.Swap(&key); told != nil && *told == key {
+		level = slog.LevelDebug // an access key that has been looked at again
+	}
+	a.options.Log.Log(context.Background(), level, "new credentials", "name", s.name, "key", lastFour(status.AccessKeyID), "expires", stamp(status.Expires))
 	for _, u := range a.now.Load().updates {
 		if u.credential.cache == s.cache {
 			u.wake()

@@ -177,4 +177,34 @@ func TestTheStatusNamesCertificates(t *testing.T) {
 	if left := time.Until(all[0].Expires); left < time.Minute {
 		t.Errorf("it ends in %s", left)
 	}
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if after := h.agent.Status().Certificates; len(after) != 1 || !slices.Equal(after[0].UsedBy, all[0].UsedBy) || !after[0].Expires.Equal(all[0].Expires) {
+		t.Errorf("after a reload that changes nothing: got %+v, want %+v", after, all)
+	}
+}
+
+// A reload says which addresses count from the next start on, and the status goes on saying where the agent listens.
+func TestAReloadSaysWhatNeedsARestart(t *testing.T) {
+	health, actions := freePort(t), freePort(t)
+	h := prepareHost(t)
+	h.write("erp.password", erpPassword)
+	part := func(health, actions string) string {
+		return fmt.Sprintf("agent:\n  health: %q\n  actions: {address: %q, callers: {erp: {password: 'file:erp.password', credentials: [one]}}}\n", health, actions)
+	}
+	h.configure(part(health, actions))
+	h.run()
+	h.configure(part(freePort(t), freePort(t)))
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"agent.health", "agent.actions.address"} {
+		if !strings.Contains(h.log.String(), `level=WARN msg="a restart is needed for it to count" key=`+key) {
+			t.Errorf("the log does not name %s\n%s", key, h.log)
+		}
+	}
+	if s := h.agent.Status(); s.Health != health || s.Actions != actions {
+		t.Errorf("the status says %s and %s, want %s and %s", s.Health, s.Actions, health, actions)
+	}
 }

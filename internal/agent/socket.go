@@ -184,7 +184,10 @@ func (a *Agent) audit(r *http.Request, door, name, by, why string, more ...any) 
 	}
 	line = append(line, more...)
 	if who, ok := r.Context().Value(peerKey{}).(asked); ok {
-		line = append(line, "uid", who.peer.UID, "gid", who.peer.GID, "pid", who.peer.PID)
+		line = append(line, "uid", who.peer.UID)
+		if who.peer.PID != 0 { // of a port the kernel says the user and no more
+			line = append(line, "gid", who.peer.GID, "pid", who.peer.PID)
+		}
 	} else {
 		line = append(line, "from", r.RemoteAddr)
 	}

@@ -348,6 +348,12 @@ func (a *Agent) containerHandler(l net.Listener) http.Handler {
 		h := container.Handler{
 			Find:   func(hash [sha256.Size]byte) (container.Grant, bool) { return a.grant(r, hash) },
 			Failed: func(g container.Grant, _ error) { a.audit(r, "container", g.Name, "", "no credentials") },
+			Why: func(g container.Grant, err error) string {
+				if s := a.now.Load().served[strings.ToLower(g.Name)]; s != nil {
+					err = s.because(err)
+				}
+				return err.Error()
+			},
 			Denied: func() { a.audit(r, "container", "", "", "no such token") },
 		}
 		h.ServeHTTP(w, r)

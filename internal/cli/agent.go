@@ -6,12 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -83,7 +86,10 @@ type logLevel struct{ slog.Level }
 
 func (l *logLevel) String() string { return "" } // the help says the default itself
 
-func (l *logLevel) Type() string { return "level" }
+// levelType is the type of the flag, by which its mistakes are told.
+const levelType = "level"
+
+func (l *logLevel) Type() string { return levelType }
 
 func (l *logLevel) Set(text string) error {
 	if !slices.Contains(logLevels, text) {
@@ -107,9 +113,13 @@ func runExample(ctx context.Context, streams IO, address string) error {
 	if err := config.CheckLoopback(address); err != nil {
 		return usageError{fmt.Errorf("--example-address %w", err), "--example-address takes an address of this host with a port"}
 	}
-	return agent.ServeExample(ctx, address, func(at string) {
+	err := agent.ServeExample(ctx, address, func(at string) {
 		fmt.Fprintf(streams.Err, "invented values on http://%s%s, until Ctrl-C\n", at, actions.DocumentPath)
 	})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return configurationError{error: err, hint: "--example-address takes another"}
+	}
+	return err
 }
 
 func runAgent(ctx context.Context, streams IO, where *place, options agentOptions) error {
@@ -139,6 +149,9 @@ func runAgent(ctx context.Context, streams IO, where *place, options agentOption
 		CredentialsFile: streams.Environment.SharedCredentialsFile(), Version: Version, NoPeers: !agent.KnowsPeers,
 		Socket: streams.Environment.AgentSocket(os.Geteuid() == 0), Override: options.socket, Log: log, Inherited: inherited, Ready: m.ready,
 	})
+	if mistakes := new(config.Error); err != nil && !errors.As(err, &mistakes) && !errors.Is(err, agent.ErrNothingToServe) {
+		err = configurationError{error: err, hint: agentHint(err)}
+	}
 	if errors.Is(err, agent.ErrNothingToServe) {
 		return configurationError{error: err, hint: "awsauth config edit: agent: {allow: {NAME: {users: [USER]}}}"}
 	}
@@ -155,12 +168,19 @@ func runAgent(ctx context.Context, streams IO, where *place, options agentOption
 			m.ready()
 		}
 	}()
-	context.AfterFunc(ctx, m.stopping)
+	stopping := sync.OnceFunc(m.stopping)
+	context.AfterFunc(ctx, stopping)
 	go m.watch(ctx, func(ctx context.Context) error {
 		_, err := agent.Client{Socket: a.Status().Socket}.Status(ctx)
 		return err
 	})
 	err = a.Run(ctx)
+	if ctx.Err() != nil {
+		stopping() // it has been said before the process ends
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return configurationError{error: err, hint: "another program listens there: give the door another address"}
+	}
 	if errors.Is(err, agent.ErrNoPeers) {
 		return configurationError{error: err, hint: "awsauth exec serves one program, and awsauth get NAME each call"}
 	}
@@ -168,6 +188,17 @@ func runAgent(ctx context.Context, streams IO, where *place, options agentOption
 		return configurationError{error: err, hint: "awsauth agent status shows it; --socket takes another place"}
 	}
 	return err
+}
+
+// agentHint says what to do about what the agent's part of a configuration names.
+func agentHint(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "check the path; a relative one begins at the configuration's directory"
+	case errors.Is(err, fs.ErrPermission):
+		return "the user who runs the agent must be able to read the file"
+	}
+	return knownHint(err)
 }
 
 // builderForAgent builds the pipelines of a configuration, which share a store and a transport. Nobody can be asked anything for them.
@@ -208,13 +239,23 @@ func (p *place) askAgent(c *cobra.Command, streams IO, name string) (*ofAgent, e
 	if p.config != "" || p.store != "" || len(overrides(c, streams.Environment)) > 0 {
 		return nil, nil
 	}
-	for _, socket := range streams.Environment.AgentSockets() {
+	for _, socket := range p.agentSockets(streams) {
 		given := &ofAgent{socket: socket, name: name}
 		if err := given.ask(c.Context()); err == nil || !errors.Is(err, agent.ErrNoAgent) && !errors.Is(err, agent.ErrNotServed) {
 			return given, err
 		}
 	}
 	return nil, nil
+}
+
+// agentSockets are where an agent may be: where the environment says, and where a configuration says that it listens.
+func (p *place) agentSockets(streams IO) []string {
+	sockets := streams.Environment.AgentSockets()
+	loaded, err := p.load(streams)
+	if err != nil || loaded.Agent == nil || loaded.Agent.Socket == "" || slices.Contains(sockets, loaded.Agent.Socket) {
+		return sockets // a configuration with mistakes is told where it is used
+	}
+	return append([]string{loaded.Agent.Socket}, sockets...)
 }
 
 // ofAgent is what an agent gives under a name.
@@ -270,7 +311,7 @@ the last error. It answers its own user and the superuser.`,
 		Annotations: map[string]string{annotationExit: "yes"},
 		Args:        noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			sockets := streams.Environment.AgentSockets()
+			sockets := new(place).agentSockets(streams)
 			if socket != "" {
 				sockets = []string{socket}
 			}

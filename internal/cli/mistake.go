@@ -145,6 +145,8 @@ func valueProblem(f *pflag.Flag) string {
 		return "is not a duration: write it as 15m, 1h or 1h30m"
 	case "bool":
 		return "takes true or false, or no value at all"
+	case levelType:
+		return "is none of " + strings.Join(logLevels, ", ")
 	case "stringToString":
 		return "is not KEY=VALUE: separate several with commas, or repeat the flag"
 	}

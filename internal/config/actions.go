@@ -42,6 +42,12 @@ type Caller struct {
 	Certificates []string `yaml:"certificates"`
 }
 
+// ShortestPassword is what cannot be found by trying: anybody on the host may try.
+const ShortestPassword = 16
+
+// ShortPassword says of a password that it is shorter.
+const ShortPassword = "has fewer than 16 characters: openssl rand -base64 24 makes one"
+
 // ActionNames are the words of Caller.Actions.
 var ActionNames = []string{"static", "session", "validate", "sign"}
 
@@ -98,8 +104,11 @@ func (c *Config) checkActions() (mistakes []Mistake) {
 
 // checkCaller finds what is wrong with a caller.
 func (c *Config) checkCaller(caller Caller) (p problems) {
-	if caller.Password.IsZero() {
+	switch {
+	case caller.Password.IsZero():
 		p.add("password", "is required: %s", secret.ConfiguredReferences)
+	case caller.Password.IsLiteral() && caller.Password.LiteralLength() < ShortestPassword:
+		p.add("password", "%s", ShortPassword)
 	}
 	for i, action := range caller.Actions {
 		if !slices.Contains(ActionNames, action) {

@@ -45,6 +45,13 @@ type Allow struct {
 	Groups []string           `yaml:"groups"` // names or numbers
 }
 
+func (a *Agent) imdsAddress() string {
+	if a.IMDS == nil {
+		return ""
+	}
+	return a.IMDS.Address
+}
+
 // Update is a profile of a shared credentials file that the agent keeps fresh.
 type Update struct {
 	At         yamlfile.Positions `yaml:"-"`
@@ -73,6 +80,15 @@ func (c *Config) checkAgent() (mistakes []Mistake) {
 	}
 	mistakes = append(mistakes, c.checkActions()...)
 	mistakes = append(mistakes, c.checkUpdates()...)
+	opened := map[string]string{}
+	for _, door := range []struct{ key, address string }{
+		{"container", a.Container}, {"imds", a.imdsAddress()}, {"actions", a.ActionsAddress()}, {"health", a.Health},
+	} {
+		if other := opened[door.address]; door.address != "" && other != "" {
+			say(a.At[door.key], "agent."+door.key, "has the address of agent.%s: give each its own", other)
+		}
+		opened[door.address] = door.key
+	}
 	if a.IMDS != nil && a.IMDS.At != nil {
 		place := func(key string) yamlfile.Position {
 			if at, given := a.IMDS.At[key]; given {
@@ -88,7 +104,7 @@ func (c *Config) checkAgent() (mistakes []Mistake) {
 		}
 	}
 	if len(a.Allow) == 0 && a.Actions == nil && len(a.Update) == 0 {
-		say(a.At[""], "agent.allow", "is missing: which user or group may have which credential, as backup: {users: [alice]}")
+		say(a.At[""], "agent.allow", "is missing: which user or group may have which credential, as backup: {users: [alice]}; or actions or update says who gets what")
 	}
 	for _, name := range sortedNames(a.Allow) {
 		allow, path := a.Allow[name], "agent.allow."+name
@@ -214,9 +230,12 @@ func agentSchema() map[string]any {
 
 func demands(key string) map[string]any { return map[string]any{"required": []string{key}} }
 
-// AgentSockets are where an agent may be asked, the first that is there: this user's, then the host's.
+// AgentSockets are where an agent may be asked, the first that is there: that of AWSAUTH_SOCKET alone, or this user's, then the host's.
 func (e Environment) AgentSockets() []string {
 	var sockets []string
+	if _, socket := e.Flag("socket"); socket != "" {
+		return []string{socket}
+	}
 	if dir := e.get("XDG_RUNTIME_DIR"); strings.HasPrefix(dir, "/") {
 		sockets = append(sockets, dir+"/awsauth/agent.sock")
 	}
@@ -227,8 +246,8 @@ const hostSocket = "/run/awsauth/agent.sock"
 
 // AgentSocket is where an agent of this user listens when its configuration names nothing else.
 func (e Environment) AgentSocket(superuser bool) string {
-	if sockets := e.AgentSockets(); !superuser {
-		return sockets[0]
+	if dir := e.get("XDG_RUNTIME_DIR"); !superuser && strings.HasPrefix(dir, "/") {
+		return dir + "/awsauth/agent.sock"
 	}
 	return hostSocket
 }

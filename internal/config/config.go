@@ -107,6 +107,9 @@ func Load(files []File) (*Config, error) {
 		c.Files = append(c.Files, f)
 		mistakes = append(mistakes, more...)
 	}
+	if c.Agent != nil && c.Agent.Actions != nil && c.Agent.Actions.EndpointURL == "" {
+		c.Agent.Actions.EndpointURL = c.defaults.EndpointURL
+	}
 	if len(mistakes) == 0 {
 		mistakes = c.check()
 	} else if wellFormed(mistakes) {

@@ -145,8 +145,8 @@ var malformed = []struct{ name, file, want string }{
 	{"what does not belong in defaults", "defaults:\n  source: x\n" + static, "2:11: defaults.source does not belong in defaults: give it to each credential"},
 	{"a default that cannot be", "defaults:\n  duration: 5m\n" + session, "2:13: defaults.duration is 5m: use whole seconds from 15m to 12h"},
 	{"a default that nobody uses yet", "defaults:\n  duration: 5m\n", "2:13: defaults.duration is 5m: use whole seconds from 15m to 12h"},
-	{"an agent without anybody", static + "agent: {}\n", "6:8: agent.allow is missing: which user or group may have which credential, as backup: {users: [alice]}"},
-	{"an agent's unknown key", static + "agent: {alow: {}}\n", "6:8: agent.allow is missing: which user or group may have which credential, as backup: {users: [alice]}\n6:9: agent has an unknown key alow: did you mean allow?"},
+	{"an agent without anybody", static + "agent: {}\n", "6:8: agent.allow is missing: which user or group may have which credential, as backup: {users: [alice]}; or actions or update says who gets what"},
+	{"an agent's unknown key", static + "agent: {alow: {}}\n", "6:8: agent.allow is missing: which user or group may have which credential, as backup: {users: [alice]}; or actions or update says who gets what\n6:9: agent has an unknown key alow: did you mean allow?"},
 	{"an agent for a credential that nobody has", static + "agent: {allow: {legcay: {users: [root]}}}\n", "6:25: agent.allow.legcay names no credential: did you mean legacy?"},
 	{"an agent that allows nobody", static + "agent: {allow: {legacy: {}}}\n", "6:25: agent.allow.legacy allows nobody: give users, groups or both"},
 	{"an agent's user with a space", static + "agent: {allow: {legacy: {users: [alice, 'b c']}}}\n", "6:33: agent.allow.legacy.users has an entry (2) that is neither a name nor a number"},
@@ -168,6 +168,8 @@ var malformed = []struct{ name, file, want string }{
 	{"a profile of no credential", static + "agent: {update: [{profile: p}]}\n", "6:18: agent.update[0].credential is required: the name of the credential"},
 	{"a profile of an unknown credential", static + "agent: {update: [{credential: legcay}]}\n", "6:31: agent.update[0].credential names no credential: did you mean legacy?"},
 	{"a profile that two write", static + "agent: {update: [{credential: legacy}, {credential: legacy, profile: legacy}]}\n", "6:70: agent.update[1].profile is written by an entry before: two would take turns"},
+	{"two doors at one address", static + "agent: {health: '127.0.0.1:9914', container: '127.0.0.1:9914', allow: {legacy: {users: [root]}}}\n", "6:17: agent.health has the address of agent.container: give each its own"},
+	{"a caller's short password", static + "agent: {actions: {address: '127.0.0.1:9913', callers: {erp: {password: short}}}}\n", "6:72: agent.actions.callers.erp.password has fewer than 16 characters: openssl rand -base64 24 makes one"},
 	{"an agent without a port", static + "agent: {container: 127.0.0.1, allow: {legacy: {users: [root]}}}\n", "6:20: agent.container is not an address with a port, as 127.0.0.1:9912"},
 	{"several at once, in order", strings.Replace(session, "role/backup", "user/x", 1) + "    duration: 5m\n    colour: red\n  other: {type: x}\n", "" +
 		"4:15: credentials.backup.role_arn is the ARN of something else: use one as arn:aws:iam::123456789012:role/NAME\n" +

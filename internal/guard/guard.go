@@ -62,6 +62,9 @@ func (rules Rules) Wrap(next http.Handler) http.Handler {
 			if rules.Refused != nil {
 				rules.Refused(r, why)
 			}
+			if why.Status == http.StatusMethodNotAllowed {
+				h.Set("Allow", strings.Join(rules.Methods, ", "))
+			}
 			if rules.Answer != nil {
 				rules.Answer(w, why)
 				return
@@ -91,7 +94,7 @@ func (rules Rules) check(r *http.Request) Refusal {
 		switch {
 		case slices.Contains(ofBrowsers, name), strings.HasPrefix(name, "Sec-Fetch-"):
 			return Refusal{http.StatusForbidden, "Browser", "browsers get no credentials, and " + name +
-				" is what they send; so does fetch of Node.js, where the SDK uses node:http"}
+				" is what they send; so does fetch of Node.js, where node:http and axios do not"}
 		case slices.Contains(ofProxies, name), strings.HasPrefix(name, "X-Forwarded-"):
 			return Refusal{http.StatusForbidden, "Forwarded", "a proxy has handed this request on, says " + name + ", and only programs of this host may ask"}
 		}

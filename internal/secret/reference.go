@@ -108,6 +108,14 @@ func (r Reference) IsZero() bool { return r.at == nil }
 // IsLiteral reports whether the secret itself was given.
 func (r Reference) IsLiteral() bool { return r.location().scheme == schemeLiteral }
 
+// LiteralLength is how long the secret itself is, in bytes; 0 where it was not given.
+func (r Reference) LiteralLength() int {
+	if !r.IsLiteral() {
+		return 0
+	}
+	return len(r.location().literal.Reveal())
+}
+
 // IsStdin reports whether the secret is read from standard input.
 func (r Reference) IsStdin() bool { return r.location().scheme == schemeStdin }
 

@@ -8,6 +8,7 @@
 package actions
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -185,7 +186,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	h.decided(r, Decision{Refused: "NotFound"})
-	WriteError(w, notFound())
+	WriteError(w, notFound(r.URL.Path))
 }
 
 func serveDocument(w http.ResponseWriter, r *http.Request) {
@@ -194,7 +195,11 @@ func serveDocument(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(OpenAPI) // whoever asked may have gone
+	document := OpenAPI
+	if r.Host != "" { // that of the door: what stands before this has seen to it
+		document = bytes.Replace(document, []byte(`"http://127.0.0.1:9913"`), []byte(`"http://`+r.Host+`"`), 1)
+	}
+	_, _ = w.Write(document) // whoever asked may have gone
 }
 
 func (h *Handler) decided(r *http.Request, d Decision) {
@@ -289,7 +294,7 @@ func (h *Handler) validate(ctx context.Context, r *Request, c Credentials) (*Val
 	who, problem := h.Backend.Caller(ctx, r, c)
 	switch {
 	case problem != nil && problem.Code == NotValid:
-		answer.Reason = problem.Message
+		answer.Reason, answer.Hint = problem.Message, problem.Hint
 	case problem != nil:
 		return nil, problem
 	default:
@@ -304,6 +309,8 @@ type Error struct {
 	Code    string // of CamelCase, for programs
 	Message string // for a person
 	Hint    string // what to do
+	// Allow is the method that there is, where the method was wrong.
+	Allow string
 	// RetryAfter is when to ask again, in seconds; 0 where that would not help.
 	RetryAfter int
 }
@@ -322,12 +329,18 @@ func invalid(message string) *Error {
 // Invalid is an error about a parameter.
 func Invalid(format string, args ...any) *Error { return invalid(fmt.Sprintf(format, args...)) }
 
-func notFound() *Error {
-	return &Error{Status: http.StatusNotFound, Code: "NotFound", Message: "there is no such action", Hint: DocumentPath + " lists those that there are"}
+func notFound(path string) *Error {
+	e := &Error{Status: http.StatusNotFound, Code: "NotFound", Message: "there is no such action", Hint: DocumentPath + " lists those that there are"}
+	for _, a := range All {
+		if path == a.Path()+"/" {
+			e.Hint = "leave out the slash at the end: " + a.Path()
+		}
+	}
+	return e
 }
 
 func notAllowed(method string) *Error {
-	return &Error{Status: http.StatusMethodNotAllowed, Code: "WrongMethod", Message: "the method is not " + method, Hint: "use " + method}
+	return &Error{Status: http.StatusMethodNotAllowed, Code: "WrongMethod", Message: "the method is not " + method, Hint: "use " + method, Allow: method}
 }
 
 // problem is an Error as it is sent.
@@ -342,8 +355,8 @@ type problem struct {
 // WriteError answers with an error.
 func WriteError(w http.ResponseWriter, e *Error) {
 	switch {
-	case e.Status == http.StatusMethodNotAllowed:
-		w.Header().Set("Allow", strings.TrimPrefix(e.Hint, "use "))
+	case e.Allow != "":
+		w.Header().Set("Allow", e.Allow)
 	case e.RetryAfter > 0:
 		w.Header().Set("Retry-After", fmt.Sprint(e.RetryAfter))
 	}

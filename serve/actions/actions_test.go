@@ -102,6 +102,8 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 	}{
 		{"no such path", "/v1/credentials", "{}", nil, 404, "NotFound", "there is no such action"},
 		{"a path with more", session + "/", "{}", nil, 404, "NotFound", "there is no such action"},
+		{"a slash at the end", sign + "/", "{}", nil, 404, "NotFound", "there is no such action"},
+		{"another spelling, nearly", session, `{"rolArn": "x"}`, nil, 400, "InvalidRequest", "there is a key that the action does not have: did you mean roleArn?"},
 		{"GET", session, "", func(r *http.Request) { r.Method = http.MethodGet }, 405, "WrongMethod", "the method is not POST"},
 		{"POST of the document", actions.DocumentPath, "{}", nil, 405, "WrongMethod", "the method is not GET"},
 		{"nobody", session, "{}", header("Authorization", ""), 401, "NotAuthenticated", "the caller's name and password are not known here"},
@@ -116,12 +118,12 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 		{"broken in the middle", session, `{"name" "x"}`, nil, 400, "InvalidRequest", "the body is broken JSON, at byte 8"},
 		{"more than an object", session, `{"name": "backup"} {}`, nil, 400, "InvalidRequest", "something follows the JSON object"},
 		{"a key twice", session, `{"name": "backup", "name": "archive"}`, nil, 400, "InvalidRequest", "a key stands there twice"},
-		{"an unknown key", session, `{"` + canary + `": 1}`, nil, 400, "InvalidRequest", "there is a key that the action does not have"},
-		{"another spelling", session, `{"role_arn": "x"}`, nil, 400, "InvalidRequest", "there is a key that the action does not have: roleArn is written so"},
+		{"an unknown key", session, `{"` + canary + `": 1}`, nil, 400, "InvalidRequest", "there is a key that the action does not have: it has name, region, roleArn, profileArn, trustAnchorArn, clientCertificateIdentifier, duration, sessionName, errorInBody"},
+		{"another spelling", session, `{"role_arn": "x"}`, nil, 400, "InvalidRequest", "there is a key that the action does not have: did you mean roleArn?"},
 		{"another action's key", session, `{"accessKeyId": "AKIA"}`, nil, 400, "InvalidRequest", "accessKeyId does not belong to this action"},
 		{"a number for a text", session, `{"name": 5}`, nil, 400, "InvalidRequest", "name is not a text"},
-		{"a text for a number", session, `{"duration": "1h"}`, nil, 400, "InvalidRequest", "duration is not a whole number"},
-		{"a fraction", session, `{"duration": 900.5}`, nil, 400, "InvalidRequest", "duration is not a whole number"},
+		{"a text for a number", session, `{"duration": "1h"}`, nil, 400, "InvalidRequest", "duration is not a whole number of seconds, as 3600"},
+		{"a fraction", session, `{"duration": 900.5}`, nil, 400, "InvalidRequest", "duration is not a whole number of seconds, as 3600"},
 		{"a text for a truth", session, `{"name": "backup", "errorInBody": "yes"}`, nil, 400, "InvalidRequest", "errorInBody is not true or false"},
 		{"name and parameters", session, `{"name": "backup", "roleArn": "x"}`, nil, 400, "InvalidRequest", "name and roleArn do not go together: give the name of what is configured, or the parameters themselves"},
 		{"name and region", session, `{"name": "backup", "region": "eu-west-1"}`, nil, 400, "InvalidRequest", "name and region do not go together: the configuration says the region"},
@@ -138,8 +140,8 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 		{"a broken header", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "headers": "X-A"}`, nil, 400, "InvalidRequest", "headers has a line that is not Name: value"},
 		{"a header twice", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "headers": "content-type: a", "contentType": "b"}`, nil, 400, "InvalidRequest", "headers has Content-Type, which has a parameter of its own: give it once"},
 		{"body and hash", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "body": "a", "payloadHash": "b"}`, nil, 400, "InvalidRequest", "body and payloadHash do not go together: give one of them"},
-		{"presigned for too long", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "presignSeconds": 604801}`, nil, 400, "InvalidRequest", "presignSeconds is 168h0m1s: use whole seconds from 1s to 168h"},
-		{"presigned in the past", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "presignSeconds": -1}`, nil, 400, "InvalidRequest", "presignSeconds is negative"},
+		{"presigned for too long", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "presignSeconds": 604801}`, nil, 400, "InvalidRequest", "presignSeconds is 604801: use seconds from 1 to 604800, or 0 for headers"},
+		{"presigned in the past", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "presignSeconds": -1}`, nil, 400, "InvalidRequest", "presignSeconds is -1: use seconds from 1 to 604800, or 0 for headers"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var decisions []actions.Decision
@@ -155,6 +157,9 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 			}
 			if got := w.Header().Get("Content-Type"); got != "application/problem+json" || o["hint"] == "" {
 				t.Errorf("it is %s, and the hint is %q", got, o["hint"])
+			}
+			if want := map[string]string{"GET": "POST", "POST of the document": "GET"}[test.name]; w.Header().Get("Allow") != want {
+				t.Errorf("it allows %q, want %q", w.Header().Get("Allow"), want)
 			}
 			if strings.Contains(w.Body.String(), canary) {
 				t.Errorf("it repeats what was sent or held: %s", w.Body)

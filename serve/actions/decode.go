@@ -11,6 +11,8 @@ import (
 	"reflect"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/awsauth-go/awsauth/internal/nearest"
 )
 
 // decode reads the parameters of an action: one flat JSON object, of which every key is known, each once. What cannot be understood is
@@ -105,20 +107,23 @@ func (r *Request) set(a Action, key string, value json.RawMessage) *Error {
 		}
 		return nil
 	}
-	return invalid("there is a key that the action does not have" + near(a, key))
+	if known := near(a, key); known != "" {
+		return invalid("there is a key that the action does not have: did you mean " + known + "?")
+	}
+	return invalid("there is a key that the action does not have: it has " + strings.Join(Parameters(a), ", "))
 }
 
-var kinds = map[reflect.Kind]string{reflect.String: "a text", reflect.Int64: "a whole number", reflect.Bool: "true or false"}
+var kinds = map[reflect.Kind]string{reflect.String: "a text", reflect.Int64: "a whole number of seconds, as 3600", reflect.Bool: "true or false"}
 
-// near finds the key that was probably meant: one that differs by case, hyphens and underscores alone.
+// near finds the key that was probably meant: one that differs by case, hyphens and underscores alone, or by little.
 func near(a Action, key string) string {
 	plain := func(s string) string { return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s)) }
 	for _, known := range Parameters(a) {
 		if plain(known) == plain(key) {
-			return ": " + known + " is written so"
+			return known
 		}
 	}
-	return ""
+	return nearest.Name(key, Parameters(a))
 }
 
 // Parameters are the keys that an action takes, in order.

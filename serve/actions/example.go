@@ -42,7 +42,7 @@ func Example() http.Handler {
 			}
 		})
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { WriteError(w, notFound()) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { WriteError(w, notFound(r.URL.Path)) })
 	return mux
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -17,13 +18,15 @@ var fields = map[string]string{
 	"Valid": "presignSeconds",
 }
 
+const longestPresigned = int64(sigv4.MaxPresigned / time.Second)
+
 // checkSign looks at what can be known before there are credentials.
 func checkSign(r *Request) *Error {
 	switch {
 	case r.URL == "":
 		return invalid("url is required, as https://sqs.eu-west-1.amazonaws.com/")
-	case r.PresignSeconds < 0:
-		return invalid("presignSeconds is negative")
+	case r.PresignSeconds < 0 || r.PresignSeconds > longestPresigned:
+		return invalid(fmt.Sprintf("presignSeconds is %d: use seconds from 1 to %d, or 0 for headers", r.PresignSeconds, longestPresigned))
 	case r.Body != "" && r.PayloadHash != "":
 		return invalid("body and payloadHash do not go together: give one of them")
 	}

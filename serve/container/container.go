@@ -25,6 +25,8 @@ type Handler struct {
 	Find func(hash [sha256.Size]byte) (Grant, bool)
 	// Failed is told why there are no credentials for a request that is granted; nil for nobody.
 	Failed func(Grant, error)
+	// Why says to whoever is granted them why there are none; nil for nothing.
+	Why func(Grant, error) string
 	// Denied is told of a request without a token that is good here; nil for nobody.
 	Denied func()
 }
@@ -78,7 +80,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.Failed(grant, err)
 		}
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
-		fail(w, http.StatusServiceUnavailable, "CredentialsUnavailable", "there are no credentials at the moment, and nothing is given that has ended")
+		message := "there are no credentials at the moment, and nothing is given that has ended"
+		if h.Why != nil {
+			message += ": " + h.Why(grant, err)
+		}
+		fail(w, http.StatusServiceUnavailable, "CredentialsUnavailable", message)
 		return
 	}
 	d := document{
