@@ -58,14 +58,14 @@ func TestWhatIsSignedIsAccepted(t *testing.T) {
 		request         sigv4.Request
 		service, region string
 	}{
-		"SQS by query":            {sigv4.Request{URL: "https://sqs.eu-west-1.amazonaws.com/?Action=ListQueues&Version=2012-11-05"}, "sqs", "eu-west-1"},
-		"Rekognition by JSON":     {sigv4.Request{Method: "POST", URL: "https://rekognition.eu-west-1.amazonaws.com", Body: []byte(`{"MaxLabels":3}`), Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {"RekognitionService.DetectLabels"}}}, "rekognition", "eu-west-1"},
-		"S3 with a strange key":   {sigv4.Request{Method: "PUT", URL: "https://photos.s3.eu-west-1.amazonaws.com/a%20b/c+d~é%2Fe.jpg", Body: []byte("jpeg")}, "s3", "eu-west-1"},
-		"S3 without the body":     {sigv4.Request{Method: "PUT", URL: "https://photos.s3.eu-west-1.amazonaws.com/a", PayloadHash: sigv4.UnsignedPayload}, "s3", "eu-west-1"},
-		"another host":            {sigv4.Request{URL: "http://127.0.0.1:9000/b?list-type=2&prefix=a b", Service: "s3", Region: "eu-north-1"}, "s3", "eu-north-1"},
-		"a path that is not S3's": {sigv4.Request{URL: "https://abc.execute-api.eu-west-1.amazonaws.com/prod/a%20b"}, "execute-api", "eu-west-1"},
+		"SQS by query":              {sigv4.Request{URL: "https://sqs.eu-west-1.amazonaws.com/?Action=ListQueues&Version=2012-11-05"}, "sqs", "eu-west-1"},
+		"Rekognition by JSON":       {sigv4.Request{Method: "POST", URL: "https://rekognition.eu-west-1.amazonaws.com", Body: []byte(`{"MaxLabels":3}`), Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {"RekognitionService.DetectLabels"}}}, "rekognition", "eu-west-1"},
+		"S3 with a strange key":     {sigv4.Request{Method: "PUT", URL: "https://photos.s3.eu-west-1.amazonaws.com/a%20b/c+d~é%2Fe.jpg", Body: []byte("jpeg")}, "s3", "eu-west-1"},
+		"S3 without the body":       {sigv4.Request{Method: "PUT", URL: "https://photos.s3.eu-west-1.amazonaws.com/a", PayloadHash: sigv4.UnsignedPayload}, "s3", "eu-west-1"},
+		"another host":              {sigv4.Request{URL: "http://127.0.0.1:9000/b?list-type=2&prefix=a b", Service: "s3", Region: "eu-north-1"}, "s3", "eu-north-1"},
+		"a path that is not S3's":   {sigv4.Request{URL: "https://abc.execute-api.eu-west-1.amazonaws.com/prod/a%20b"}, "execute-api", "eu-west-1"},
 		"a method in small letters": {sigv4.Request{Method: "post", URL: "https://sqs.eu-west-1.amazonaws.com/", Body: []byte("{}")}, "sqs", "eu-west-1"},
-		"a region in place":       {sigv4.Request{URL: "https://sqs.eu-west-1.amazonaws.com/", Region: "eu-north-1"}, "sqs", "eu-north-1"},
+		"a region in place":         {sigv4.Request{URL: "https://sqs.eu-west-1.amazonaws.com/", Region: "eu-north-1"}, "sqs", "eu-north-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.request.URL = strings.ReplaceAll(test.request.URL, " ", "%20")
