@@ -139,10 +139,11 @@ func (b actionsOf) Credentials(ctx context.Context, name string, a actions.Actio
 }
 
 func (b actionsOf) named(ctx context.Context, g *generation, c caller, callerName string, a actions.Action, name string) (actions.Credentials, *actions.Error) {
-	if !slices.ContainsFunc(c.Credentials, func(allowed string) bool { return strings.EqualFold(allowed, name) }) {
+	key := strings.ToLower(name) // and not as strings.EqualFold has it, for which ſ is an s
+	if !slices.ContainsFunc(c.Credentials, func(allowed string) bool { return strings.ToLower(allowed) == key }) {
 		return actions.Credentials{}, denied("%s may not use credentials of this name, whether there are any or not", callerName)
 	}
-	s := g.served[strings.ToLower(name)]
+	s := g.served[key]
 	if is := s.credential.Type(); (a == actions.Static) != (is == config.TypeStatic) && (a == actions.Static || a == actions.Session) {
 		return actions.Credentials{}, actions.Invalid("%s is of type %s: the other of the two credentials actions gives it", s.name, is)
 	}

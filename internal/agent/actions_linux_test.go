@@ -233,3 +233,21 @@ func TestANewPasswordCountsAfterAReload(t *testing.T) {
 		t.Errorf("got %d with the one before, %d with the new one, and %q", before, now, h.agent.Status().Reload)
 	}
 }
+
+// A letter that Unicode folds to another one makes no other name of it: ſ is not s.
+func TestNamesAreToldApartInOneWay(t *testing.T) {
+	address := freePort(t)
+	h := prepareHost(t)
+	h.write("erp.password", erpPassword)
+	h.configure(fmt.Sprintf(`  base: {type: static, access_key_id: AKIAIOSFODNN7EXAMPLE, secret_access_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY}
+agent:
+  actions: {address: %q, callers: {erp: {password: 'file:erp.password', credentials: [base]}}}
+`, address))
+	h.run()
+	h.settled()
+	for name, want := range map[string]int{"base": http.StatusOK, "BASE": http.StatusOK, "ba\u017fe": http.StatusForbidden} {
+		if status, o := act(t, address, "erp", erpPassword, "credentials/static", `{"name":"`+name+`"}`); status != want {
+			t.Errorf("%s: got %d %v, want %d", name, status, o, want)
+		}
+	}
+}
