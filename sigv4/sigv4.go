@@ -220,7 +220,8 @@ func prepare(r Request, c aws.Credentials, at time.Time) (*prepared, error) {
 		if !httpguts.ValidHeaderFieldName(name) {
 			return nil, &Error{"Header", "has a name that is none"}
 		}
-		if slices.Contains(ours, http.CanonicalHeaderKey(name)) {
+		// A presigned URL has headers of this kind in its query, where they would take the place of its own.
+		if slices.Contains(ours, http.CanonicalHeaderKey(name)) || isOfSignature(name) {
 			return nil, &Error{"Header", "has " + http.CanonicalHeaderKey(name) + ", which the signature or the client sets"}
 		}
 		for _, value := range values {
@@ -235,7 +236,7 @@ func prepare(r Request, c aws.Credentials, at time.Time) (*prepared, error) {
 	return p, nil
 }
 
-// isOfSignature reports a parameter that a presigned URL has.
+// isOfSignature reports a parameter that a presigned URL has, or a header of its name.
 func isOfSignature(name string) bool {
 	return slices.Contains([]string{
 		"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-security-token", "x-amz-signature", "x-amz-signedheaders",

@@ -182,6 +182,8 @@ func TestWhatCannotBeSignedIsTold(t *testing.T) {
 		{sigv4.Request{URL: sqs, PayloadHash: "ABC"}, "PayloadHash is neither 64 hexadecimal digits in lower case nor UNSIGNED-PAYLOAD"},
 		{sigv4.Request{URL: sqs, PayloadHash: sigv4.UnsignedPayload, Body: []byte("x")}, "PayloadHash is given with a body: give one of them"},
 		{sigv4.Request{URL: sqs, Header: http.Header{"authorization": {"x"}}}, "Header has Authorization, which the signature or the client sets"},
+		{sigv4.Request{URL: sqs, Header: http.Header{"X-Amz-Expires": {"604800"}}}, "Header has X-Amz-Expires, which the signature or the client sets"},
+		{sigv4.Request{URL: sqs, Header: http.Header{"x-amz-credential": {"x"}}}, "Header has X-Amz-Credential, which the signature or the client sets"},
 		{sigv4.Request{URL: sqs, Header: http.Header{"A b": {"x"}}}, "Header has a name that is none"},
 		{sigv4.Request{URL: sqs, Header: http.Header{"A": {"x\r\nB: y"}}}, "Header has a value that cannot be sent: ASCII alone can"},
 		{sigv4.Request{URL: sqs, Header: http.Header{"A": {"é"}}}, "Header has a value that cannot be sent: ASCII alone can"},

@@ -138,7 +138,8 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 		{"a broken header", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "headers": "X-A"}`, nil, 400, "InvalidRequest", "headers has a line that is not Name: value"},
 		{"a header twice", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "headers": "content-type: a", "contentType": "b"}`, nil, 400, "InvalidRequest", "headers has Content-Type, which has a parameter of its own: give it once"},
 		{"body and hash", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "body": "a", "payloadHash": "b"}`, nil, 400, "InvalidRequest", "body and payloadHash do not go together: give one of them"},
-		{"presigned for too long", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "presignSeconds": 604801}`, nil, 400, "InvalidRequest", "presignSeconds is 168h0m1s: use whole seconds from 1s to 168h"},
+		{"presigned for too long", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "presignSeconds": 604801}`, nil, 400, "InvalidRequest", "presignSeconds is 604801: use 1 to 604800"},
+		{"presigned for longer than can be counted", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "presignSeconds": 36028797018964028}`, nil, 400, "InvalidRequest", "presignSeconds is 36028797018964028: use 1 to 604800"},
 		{"presigned in the past", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "presignSeconds": -1}`, nil, 400, "InvalidRequest", "presignSeconds is negative"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

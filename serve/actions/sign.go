@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -24,6 +25,8 @@ func checkSign(r *Request) *Error {
 		return invalid("url is required, as https://sqs.eu-west-1.amazonaws.com/")
 	case r.PresignSeconds < 0:
 		return invalid("presignSeconds is negative")
+	case r.PresignSeconds > int64(sigv4.MaxPresigned/time.Second):
+		return invalid(fmt.Sprintf("presignSeconds is %d: use 1 to %d", r.PresignSeconds, int64(sigv4.MaxPresigned/time.Second)))
 	case r.Body != "" && r.PayloadHash != "":
 		return invalid("body and payloadHash do not go together: give one of them")
 	}
