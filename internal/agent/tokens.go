@@ -196,6 +196,7 @@ func (t *tokens) renew(holders []holder, keys map[string]string) (failed error) 
 	if err := t.note(); err != nil {
 		t.log.Warn("the next agent will not know these tokens", "error", err.Error())
 	}
+	t.index() // whoever reads a file is served at once
 	for _, made := range all {
 		err := made.file.Commit(filepath.Join(t.dir, made.path))
 		if err == nil {
