@@ -201,6 +201,7 @@ func (a *Agent) serve(build Builder, name string, allow config.Allow) (*served, 
 	if g := a.now.Load(); g != nil && credential.Type() != config.TypeStatic {
 		if before := g.served[strings.ToLower(name)]; before != nil && string(before.request) == string(s.request) {
 			s.pipeline, s.cache, s.count, s.last, s.failedWith = before.pipeline, before.cache, before.count, before.last, before.failedWith
+			used.takeOver(before.used)
 			s.cache.Retry() // what has failed may be mended
 			return s, nil
 		}

@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"crypto/x509"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,16 @@ func (u *usedCertificates) add(use named.Use) {
 		u.all = map[string]*x509.Certificate{}
 	}
 	u.all[cmp.Or(use.Identifier, use.File)] = use.Identity.Certificate
+}
+
+// takeOver takes what the same credential has used before a reload.
+func (u *usedCertificates) takeOver(before *usedCertificates) {
+	before.mu.Lock()
+	all := maps.Clone(before.all)
+	before.mu.Unlock()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.all = all
 }
 
 // certificates are those of all credentials, the first to end first.

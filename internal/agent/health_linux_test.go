@@ -177,4 +177,10 @@ func TestTheStatusNamesCertificates(t *testing.T) {
 	if left := time.Until(all[0].Expires); left < time.Minute {
 		t.Errorf("it ends in %s", left)
 	}
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if again := h.agent.Status().Certificates; len(again) != 1 || !again[0].Expires.Equal(all[0].Expires) || len(again[0].UsedBy) != 2 {
+		t.Errorf("after a reload: %+v", again)
+	}
 }
