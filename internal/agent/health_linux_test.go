@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -163,6 +164,25 @@ func TestTheAgentKeepsProfilesFresh(t *testing.T) {
 	waitFor(t, func() bool { return h.agent.Status().Updates[2].Error == "" })
 	if text, err := os.ReadFile(other); err != nil || !strings.Contains(string(text), "[two]\naws_access_key_id = "+s.Credentials[1].AccessKeyID) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// One profile is one credential's, however file and profile are written.
+func TestTwoDoNotTakeTurnsWithAProfile(t *testing.T) {
+	h := prepareHost(t)
+	if err := errors.Join(os.Mkdir(filepath.Join(h.dir, "aws"), 0o700), os.Symlink("aws", filepath.Join(h.dir, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{
+		"[{credential: one, file: aws/credentials}, {credential: two, file: link/credentials, profile: one}]",
+		"[{credential: one}, {credential: two, file: aws/credentials, profile: one}]",
+		"[{credential: ONE}, {credential: two, profile: one}]",
+	} {
+		h.configure("agent:\n  update: " + part + "\n")
+		const want = "agent.update[1].profile: is written by an entry before: two would take turns"
+		if err := h.start(h.socket); fmt.Sprint(err) != want {
+			t.Errorf("%s: got %v, want %s", part, err, want)
+		}
 	}
 }
 
