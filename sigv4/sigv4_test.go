@@ -169,6 +169,8 @@ func TestWhatCannotBeSignedIsTold(t *testing.T) {
 		{sigv4.Request{URL: "sqs.eu-west-1.amazonaws.com"}, "URL is no address that begins with https:// and a host"},
 		{sigv4.Request{URL: "https://a b/"}, "URL is no URL, as https://sqs.eu-west-1.amazonaws.com/"},
 		{sigv4.Request{URL: "ftp://sqs.eu-west-1.amazonaws.com/"}, "URL is no address that begins with https:// and a host"},
+		{sigv4.Request{URL: "https://sqs.eu-west-1.amazonaws.com:65536/"}, "URL has a port that is none"},
+		{sigv4.Request{URL: "https://bücher.example/", Service: "s3", Region: "eu-west-1"}, "URL has a host that is not ASCII: write it as it is sent (xn--…)"},
 		{sigv4.Request{URL: "https://user:pw@sqs.eu-west-1.amazonaws.com/"}, "URL has a user or a password, which no service takes"},
 		{sigv4.Request{URL: sqs + "#a"}, "URL has a fragment (#…), which is not sent: write # as %23"},
 		{sigv4.Request{URL: sqs + "?a=%zz"}, "URL has a query that cannot be read: write % as %25 and ; as %3B"},
@@ -263,4 +265,32 @@ func FuzzSign(f *testing.F) {
 			t.Fatalf("%q is signed so that it is refused: %v", signed.URL, err)
 		}
 	})
+}
+
+// What clients write otherwise than they were told is signed as they send it.
+func TestWhatClientsSendIsWhatIsSigned(t *testing.T) {
+	for given, want := range map[string]string{
+		"https://sqs.eu-west-1.amazonaws.com:443/":  "sqs.eu-west-1.amazonaws.com",
+		"https://sqs.eu-west-1.amazonaws.com:0443/": "sqs.eu-west-1.amazonaws.com",
+		"https://sqs.eu-west-1.amazonaws.com:/":     "sqs.eu-west-1.amazonaws.com",
+		"https://sqs.eu-west-1.amazonaws.com:08443": "sqs.eu-west-1.amazonaws.com:8443",
+		"http://[::1]:9000/":                        "[::1]:9000",
+		"http://[::1]:80/":                          "[::1]",
+	} {
+		signed, err := sigv4.Sign(t.Context(), static, sigv4.Request{URL: given, Service: "sqs", Region: "eu-west-1"}, at)
+		if err != nil || signed.Host != want {
+			t.Errorf("%s: got %v, %v, want %s", given, signed, err, want)
+		}
+	}
+	several := http.Header{"X-Foo": {"a  b", "c"}, "X-Empty": {""}}
+	signed, err := sigv4.Sign(t.Context(), static, sigv4.Request{URL: "https://sqs.eu-west-1.amazonaws.com/", Header: several}, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := signed.Header.Values("X-Foo"); len(got) != 1 || got[0] != "a b,c" {
+		t.Errorf("got %q", got)
+	}
+	if err := accepts(signed, "", at); err != nil {
+		t.Error(err)
+	}
 }
