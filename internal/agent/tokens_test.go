@@ -190,3 +190,18 @@ func TestTheNextAgentTakesTokensOver(t *testing.T) {
 		}
 	})
 }
+
+// A directory may have a name that is a pattern elsewhere.
+func TestTokensAreRemovedFromADirectoryOfAnyName(t *testing.T) {
+	tokens, err := newTokens(filepath.Join(t.TempDir(), "run[1]", "agent.sock"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &generation{served: map[string]*served{"one": {name: "one", rule: rule{users: []uint32{uint32(os.Getuid())}}}}}
+	if err := errors.Join(tokens.write(g), tokens.close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(tokens.dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
