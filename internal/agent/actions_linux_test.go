@@ -251,3 +251,27 @@ agent:
 		}
 	}
 }
+
+// The address stays until a restart: each reload says so, and the status says where the actions are called.
+func TestTheAddressOfActionsStays(t *testing.T) {
+	h, address := actionsHost(t)
+	h.configure(h.actionsPart("127.0.0.1:1", "erp.password"))
+	for want := 1; want <= 2; want++ {
+		if err := h.agent.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(h.log.String(), `msg="a restart is needed for it to count" key=agent.actions.address`); got != want {
+			t.Errorf("after %d reloads it is said %d times", want, got)
+		}
+	}
+	if got := h.agent.Status().Actions; got != address {
+		t.Errorf("the status says %s, want %s", got, address)
+	}
+	h.configure(allowMe("one"))
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if status, o := act(t, address, "erp", erpPassword, "validate", `{"name":"one"}`); status != http.StatusUnauthorized {
+		t.Errorf("without callers: got %d %v", status, o)
+	}
+}

@@ -469,6 +469,19 @@ func (a *Agent) keep(ctx context.Context, g *generation) {
 	}
 }
 
+// stayingAt are the actions as they are now, where they are called since the start; nil where they are not.
+func stayingAt(before, now *config.Actions) *config.Actions {
+	if before == nil {
+		return nil
+	}
+	stay := config.Actions{}
+	if now != nil {
+		stay = *now
+	}
+	stay.Address = before.Address
+	return &stay
+}
+
 // Reload reads the configuration anew, and goes by it if there is no mistake in it. Where it listens stays as it is.
 func (a *Agent) Reload(ctx context.Context) error {
 	a.reload.Lock()
@@ -492,7 +505,7 @@ func (a *Agent) Reload(ctx context.Context) error {
 		}
 	}
 	g.config.Socket, g.config.Container, g.config.IMDS = before.config.Socket, before.config.Container, before.config.IMDS
-	g.config.Health = before.config.Health
+	g.config.Health, g.config.Actions = before.config.Health, stayingAt(before.config.Actions, g.config.Actions)
 	a.keep(ctx, g)
 	if a.tokens != nil {
 		if err := a.tokens.write(g); err != nil {
