@@ -341,9 +341,10 @@ type problem struct {
 
 // WriteError answers with an error.
 func WriteError(w http.ResponseWriter, e *Error) {
+	method, only := strings.CutPrefix(e.Hint, "use ")
 	switch {
-	case e.Status == http.StatusMethodNotAllowed:
-		w.Header().Set("Allow", strings.TrimPrefix(e.Hint, "use "))
+	case e.Status == http.StatusMethodNotAllowed && only:
+		w.Header().Set("Allow", method)
 	case e.RetryAfter > 0:
 		w.Header().Set("Retry-After", fmt.Sprint(e.RetryAfter))
 	}
