@@ -280,6 +280,8 @@ func (b actionsOf) problem(err error) *actions.Error {
 			texts[i] = cmp.Or(parameterNames[m.Field], m.Field) + " " + config.TranslateFields(m.Problem, func(key string) string { return key })
 		}
 		return actions.Invalid("%s", strings.Join(texts, "; "))
+	case errors.Is(err, rolesanywhere.ErrRegion):
+		return actions.Invalid("region is %s", rolesanywhere.ErrRegion)
 	case errors.Is(err, certstore.ErrNotFound):
 		return &actions.Error{Status: http.StatusNotFound, Code: "CertificateNotFound", Message: err.Error(), Hint: hint}
 	case errors.As(err, &sts) && sts.Refused():

@@ -129,6 +129,7 @@ func TestCallersOfActionsGetWhatTheyMay(t *testing.T) {
 		{"too long", "erp", "credentials/session", with("duration", 43201), 400, "InvalidRequest"},
 		{"too short", "erp", "credentials/session", with("duration", 899), 400, "InvalidRequest"},
 		{"a region that is none", "erp", "credentials/session", with("region", "Ireland"), 400, "InvalidRequest"},
+		{"a region that is none, of a key", "erp", "validate", strings.Replace(static, "}", `,"region":"Ireland"}`, 1), 400, "InvalidRequest"},
 		{"a profile that AWS does not know", "erp", "credentials/session", with("profileArn", strings.ReplaceAll(h.local.ProfileARN, h.local.ProfileARN[len(h.local.ProfileARN)-4:], "0000")), 502, "RefusedByAWS"},
 		{"a session where a key is meant", "erp", "credentials/static", `{"name":"one"}`, 400, "InvalidRequest"},
 		{"AWS is away", "erp", "credentials/session", `{"name":"away"}`, 503, "CredentialsUnavailable"},
