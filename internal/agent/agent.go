@@ -454,6 +454,7 @@ func (a *Agent) keep(ctx context.Context, g *generation) {
 		s.pipeline.Store(s.credential)
 		caches = append(caches, s.cache)
 	}
+	before := a.now.Swap(g) // first: what lands is told to the profiles of this one
 	var running sync.WaitGroup
 	running.Go(func() { awsauth.KeepFresh(fresh, caches...) })
 	for _, u := range g.updates {
@@ -463,7 +464,7 @@ func (a *Agent) keep(ctx context.Context, g *generation) {
 		defer close(g.stopped)
 		running.Wait()
 	}()
-	if before := a.now.Swap(g); before != g && before.stop != nil {
+	if before != g && before.stop != nil {
 		before.stop()
 		<-before.stopped
 	}

@@ -167,6 +167,39 @@ func TestTheAgentKeepsProfilesFresh(t *testing.T) {
 	}
 }
 
+// Access keys land while a reload is under way, and each profile gets its own.
+func TestAReloadWritesAllProfiles(t *testing.T) {
+	const profiles = 100
+	h := prepareHost(t)
+	configure := func(secret string) {
+		credentials, updates := "credentials:\n", "agent:\n  update:\n"
+		for i := range profiles {
+			credentials += fmt.Sprintf("  c%d: {type: static, access_key_id: AKIAIOSFODNN7EXAMPLE, secret_access_key: %s}\n", i, secret)
+			updates += fmt.Sprintf("  - {credential: c%d, file: f%d}\n", i, i)
+		}
+		h.write("config.yaml", credentials+updates)
+	}
+	written := func(secret string) bool {
+		for i := range profiles {
+			text, err := os.ReadFile(filepath.Join(h.dir, fmt.Sprintf("f%d", i)))
+			if err != nil || !strings.Contains(string(text), secret) {
+				return false
+			}
+		}
+		return true
+	}
+	for i := range 4 {
+		secret := fmt.Sprintf("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKE%d", i)
+		configure(secret)
+		if i == 0 {
+			h.run()
+		} else if err := h.agent.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, func() bool { return written(secret) })
+	}
+}
+
 // One profile is one credential's, however file and profile are written.
 func TestTwoDoNotTakeTurnsWithAProfile(t *testing.T) {
 	h := prepareHost(t)
