@@ -138,8 +138,12 @@ func (p *prepared) options(o *v4.SignerOptions) { o.DisableURIPathEscaping = p.o
 // services but S3 without dot segments and repeated slashes, which a server takes out before it verifies. Clients leave out the port that
 // the scheme has anyway.
 func (p *prepared) settle(u *url.URL) error {
-	if port := u.Port(); u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
-		u.Host = strings.TrimSuffix(u.Host, ":"+port)
+	text := u.Port()
+	u.Host = strings.TrimSuffix(u.Host, ":"+text)
+	if port, err := strconv.ParseUint(text, 10, 16); text != "" && err != nil {
+		return &Error{"URL", "has a port that is none"}
+	} else if usual := map[string]uint64{"http": 80, "https": 443}; text != "" && port != usual[u.Scheme] {
+		u.Host += ":" + strconv.FormatUint(port, 10)
 	}
 	escaped := httpbinding.EscapePath(u.Path, false)
 	if !p.ofS3() {
@@ -193,6 +197,8 @@ func prepare(r Request, c aws.Credentials, at time.Time) (*prepared, error) {
 		return nil, &Error{"URL", "is no URL, as https://sqs.eu-west-1.amazonaws.com/"}
 	case u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "":
 		return nil, &Error{"URL", "is no address that begins with https:// or http:// and a host"}
+	case strings.ContainsFunc(u.Host, func(r rune) bool { return r > unicode.MaxASCII }):
+		return nil, &Error{"URL", "has a host that is not ASCII: write it as it is sent (xn--…)"}
 	case u.User != nil:
 		return nil, &Error{"URL", "has a user or a password, which no service takes"}
 	case u.Fragment != "":
@@ -227,7 +233,8 @@ func prepare(r Request, c aws.Credentials, at time.Time) (*prepared, error) {
 		if !httpguts.ValidHeaderFieldName(name) {
 			return nil, &Error{"Header", "has a name that is none"}
 		}
-		if slices.Contains(ours, http.CanonicalHeaderKey(name)) {
+		// A presigned URL has headers of this kind in its query, where they would take the place of its own.
+		if slices.Contains(ours, http.CanonicalHeaderKey(name)) || isOfSignature(name) {
 			return nil, &Error{"Header", "has " + http.CanonicalHeaderKey(name) + ", which the signature or the client sets"}
 		}
 		for _, value := range values {
@@ -239,10 +246,13 @@ func prepare(r Request, c aws.Credentials, at time.Time) (*prepared, error) {
 			p.request.Header.Add(name, strings.Join(words, " "))
 		}
 	}
+	for name, values := range p.request.Header { // several are signed as one, and so they are sent
+		p.request.Header[name] = []string{strings.Join(values, ",")}
+	}
 	return p, nil
 }
 
-// isOfSignature reports a parameter that a presigned URL has.
+// isOfSignature reports a parameter that a presigned URL has, or a header of its name.
 func isOfSignature(name string) bool {
 	return slices.Contains([]string{
 		"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-security-token", "x-amz-signature", "x-amz-signedheaders",

@@ -173,6 +173,8 @@ func TestWhatCannotBeSignedIsTold(t *testing.T) {
 		{sigv4.Request{URL: "sqs.eu-west-1.amazonaws.com"}, "URL is no address that begins with https:// or http:// and a host"},
 		{sigv4.Request{URL: "https://a b/"}, "URL is no URL, as https://sqs.eu-west-1.amazonaws.com/"},
 		{sigv4.Request{URL: "ftp://sqs.eu-west-1.amazonaws.com/"}, "URL is no address that begins with https:// or http:// and a host"},
+		{sigv4.Request{URL: "https://sqs.eu-west-1.amazonaws.com:65536/"}, "URL has a port that is none"},
+		{sigv4.Request{URL: "https://bücher.example/", Service: "s3", Region: "eu-west-1"}, "URL has a host that is not ASCII: write it as it is sent (xn--…)"},
 		{sigv4.Request{URL: "https://user:pw@sqs.eu-west-1.amazonaws.com/"}, "URL has a user or a password, which no service takes"},
 		{sigv4.Request{URL: sqs + "#a"}, "URL has a fragment (#…), which is not sent: write # as %23"},
 		{sigv4.Request{URL: sqs + "?a=%zz"}, "URL has a query that cannot be read: write % as %25 and ; as %3B"},
@@ -186,6 +188,8 @@ func TestWhatCannotBeSignedIsTold(t *testing.T) {
 		{sigv4.Request{URL: sqs, PayloadHash: "ABC"}, "PayloadHash is neither 64 hexadecimal digits in lower case nor UNSIGNED-PAYLOAD"},
 		{sigv4.Request{URL: sqs, PayloadHash: sigv4.UnsignedPayload, Body: []byte("x")}, "PayloadHash is given with a body: give one of them"},
 		{sigv4.Request{URL: sqs, Header: http.Header{"authorization": {"x"}}}, "Header has Authorization, which the signature or the client sets"},
+		{sigv4.Request{URL: sqs, Header: http.Header{"X-Amz-Expires": {"604800"}}}, "Header has X-Amz-Expires, which the signature or the client sets"},
+		{sigv4.Request{URL: sqs, Header: http.Header{"x-amz-credential": {"x"}}}, "Header has X-Amz-Credential, which the signature or the client sets"},
 		{sigv4.Request{URL: sqs, Header: http.Header{"A b": {"x"}}}, "Header has a name that is none"},
 		{sigv4.Request{URL: sqs, Header: http.Header{"A": {"x\r\nB: y"}}}, "Header has a value that cannot be sent: ASCII alone can"},
 		{sigv4.Request{URL: sqs, Header: http.Header{"A": {"é"}}}, "Header has a value that cannot be sent: ASCII alone can"},
@@ -265,4 +269,32 @@ func FuzzSign(f *testing.F) {
 			t.Fatalf("%q is signed so that it is refused: %v", signed.URL, err)
 		}
 	})
+}
+
+// What clients write otherwise than they were told is signed as they send it.
+func TestWhatClientsSendIsWhatIsSigned(t *testing.T) {
+	for given, want := range map[string]string{
+		"https://sqs.eu-west-1.amazonaws.com:443/":  "sqs.eu-west-1.amazonaws.com",
+		"https://sqs.eu-west-1.amazonaws.com:0443/": "sqs.eu-west-1.amazonaws.com",
+		"https://sqs.eu-west-1.amazonaws.com:/":     "sqs.eu-west-1.amazonaws.com",
+		"https://sqs.eu-west-1.amazonaws.com:08443": "sqs.eu-west-1.amazonaws.com:8443",
+		"http://[::1]:9000/":                        "[::1]:9000",
+		"http://[::1]:80/":                          "[::1]",
+	} {
+		signed, err := sigv4.Sign(t.Context(), static, sigv4.Request{URL: given, Service: "sqs", Region: "eu-west-1"}, at)
+		if err != nil || signed.Host != want {
+			t.Errorf("%s: got %v, %v, want %s", given, signed, err, want)
+		}
+	}
+	several := http.Header{"X-Foo": {"a  b", "c"}, "X-Empty": {""}}
+	signed, err := sigv4.Sign(t.Context(), static, sigv4.Request{URL: "https://sqs.eu-west-1.amazonaws.com/", Header: several}, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := signed.Header.Values("X-Foo"); len(got) != 1 || got[0] != "a b,c" {
+		t.Errorf("got %q", got)
+	}
+	if err := accepts(signed, "", at); err != nil {
+		t.Error(err)
+	}
 }

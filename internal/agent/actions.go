@@ -85,7 +85,12 @@ func (a *Agent) actionsHandler(l net.Listener) http.Handler {
 }
 
 func guardActions(hosts []string, h http.Handler, refused func(*http.Request, guard.Refusal)) http.Handler {
-	return guard.Rules{Hosts: hosts, Methods: []string{http.MethodPost, http.MethodGet}, Refused: refused, Answer: func(w http.ResponseWriter, why guard.Refusal) {
+	methods := []string{http.MethodPost, http.MethodGet}
+	return guard.Rules{Hosts: hosts, Methods: methods, Refused: refused, Answer: func(w http.ResponseWriter, why guard.Refusal) {
+		w.Header().Set("Connection", "close") // as guard.Write does
+		if why.Status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", strings.Join(methods, ", "))
+		}
 		actions.WriteError(w, &actions.Error{Status: why.Status, Code: why.Code, Message: why.Message, Hint: "docs/low-code.md says how the actions are called"})
 	}}.Wrap(h)
 }
@@ -139,10 +144,11 @@ func (b actionsOf) Credentials(ctx context.Context, name string, a actions.Actio
 }
 
 func (b actionsOf) named(ctx context.Context, g *generation, c caller, callerName string, a actions.Action, name string) (actions.Credentials, *actions.Error) {
-	if !slices.ContainsFunc(c.Credentials, func(allowed string) bool { return strings.EqualFold(allowed, name) }) {
+	key := strings.ToLower(name) // and not as strings.EqualFold has it, for which ſ is an s
+	if !slices.ContainsFunc(c.Credentials, func(allowed string) bool { return strings.ToLower(allowed) == key }) {
 		return actions.Credentials{}, denied("%s may not use credentials of this name, whether there are any or not", callerName)
 	}
-	s := g.served[strings.ToLower(name)]
+	s := g.served[key]
 	if is := s.credential.Type(); (a == actions.Static) != (is == config.TypeStatic) && (a == actions.Static || a == actions.Session) {
 		return actions.Credentials{}, actions.Invalid("%s is of type %s: POST %s gives it", s.name, is, other[a].Path())
 	}
@@ -291,6 +297,8 @@ func (b actionsOf) problem(err error) *actions.Error {
 			texts[i] = cmp.Or(parameterNames[m.Field], m.Field) + " " + config.TranslateFields(m.Problem, parameterOf)
 		}
 		return actions.Invalid("%s", strings.Join(texts, "; "))
+	case errors.Is(err, rolesanywhere.ErrRegion):
+		return actions.Invalid("region is %s", rolesanywhere.ErrRegion)
 	case errors.Is(err, certstore.ErrNotFound):
 		return &actions.Error{Status: http.StatusNotFound, Code: "CertificateNotFound", Message: err.Error(), Hint: hint}
 	case errors.As(err, &sts) && sts.Refused(), errors.As(err, &refused) && !refused.Temporary():

@@ -130,6 +130,7 @@ func TestCallersOfActionsGetWhatTheyMay(t *testing.T) {
 		{"too long", "erp", "credentials/session", with("duration", 43201), 400, "InvalidRequest"},
 		{"too short", "erp", "credentials/session", with("duration", 899), 400, "InvalidRequest"},
 		{"a region that is none", "erp", "credentials/session", with("region", "Ireland"), 400, "InvalidRequest"},
+		{"a region that is none, of a key", "erp", "validate", strings.Replace(static, "}", `,"region":"Ireland"}`, 1), 400, "InvalidRequest"},
 		{"a profile that AWS does not know", "erp", "credentials/session", with("profileArn", strings.ReplaceAll(h.local.ProfileARN, h.local.ProfileARN[len(h.local.ProfileARN)-4:], "0000")), 502, "RefusedByAWS"},
 		{"a session where a key is meant", "erp", "credentials/static", `{"name":"one"}`, 400, "InvalidRequest"},
 		{"AWS is away", "erp", "credentials/session", `{"name":"away"}`, 503, "CredentialsUnavailable"},
@@ -232,5 +233,47 @@ func TestANewPasswordCountsAfterAReload(t *testing.T) {
 	}
 	if before, now := status(erpPassword), status(changed); before != http.StatusUnauthorized || now != http.StatusOK || h.agent.Status().Reload != "" {
 		t.Errorf("got %d with the one before, %d with the new one, and %q", before, now, h.agent.Status().Reload)
+	}
+}
+
+// A letter that Unicode folds to another one makes no other name of it: ſ is not s.
+func TestNamesAreToldApartInOneWay(t *testing.T) {
+	address := freePort(t)
+	h := prepareHost(t)
+	h.write("erp.password", erpPassword)
+	h.configure(fmt.Sprintf(`  base: {type: static, access_key_id: AKIAIOSFODNN7EXAMPLE, secret_access_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY}
+agent:
+  actions: {address: %q, callers: {erp: {password: 'file:erp.password', credentials: [base]}}}
+`, address))
+	h.run()
+	h.settled()
+	for name, want := range map[string]int{"base": http.StatusOK, "BASE": http.StatusOK, "ba\u017fe": http.StatusForbidden} {
+		if status, o := act(t, address, "erp", erpPassword, "credentials/static", `{"name":"`+name+`"}`); status != want {
+			t.Errorf("%s: got %d %v, want %d", name, status, o, want)
+		}
+	}
+}
+
+// The address stays until a restart: each reload says so, and the status says where the actions are called.
+func TestTheAddressOfActionsStays(t *testing.T) {
+	h, address := actionsHost(t)
+	h.configure(h.actionsPart("127.0.0.1:1", "erp.password"))
+	for want := 1; want <= 2; want++ {
+		if err := h.agent.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(h.log.String(), `msg="a restart is needed for it to count" key=agent.actions.address`); got != want {
+			t.Errorf("after %d reloads it is said %d times", want, got)
+		}
+	}
+	if got := h.agent.Status().Actions; got != address {
+		t.Errorf("the status says %s, want %s", got, address)
+	}
+	h.configure(allowMe("one"))
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if status, o := act(t, address, "erp", erpPassword, "validate", `{"name":"one"}`); status != http.StatusUnauthorized {
+		t.Errorf("without callers: got %d %v", status, o)
 	}
 }

@@ -172,6 +172,7 @@ func (a *Agent) keep(ctx context.Context, g *generation) {
 		s.pipeline.Store(s.credential)
 		caches = append(caches, s.cache)
 	}
+	before := a.now.Swap(g) // first: what lands is told to the profiles of this one
 	var running sync.WaitGroup
 	running.Go(func() { awsauth.KeepFresh(fresh, caches...) })
 	for _, u := range g.updates {
@@ -181,10 +182,23 @@ func (a *Agent) keep(ctx context.Context, g *generation) {
 		defer close(g.stopped)
 		running.Wait()
 	}()
-	if before := a.now.Swap(g); before != g && before.stop != nil {
+	if before != g && before.stop != nil {
 		before.stop()
 		<-before.stopped
 	}
+}
+
+// stayingAt are the actions as they are now, where they are called since the start; nil where they are not.
+func stayingAt(before, now *config.Actions) *config.Actions {
+	if before == nil {
+		return nil
+	}
+	stay := config.Actions{}
+	if now != nil {
+		stay = *now
+	}
+	stay.Address = before.Address
+	return &stay
 }
 
 // Reload reads the configuration anew, and goes by it if there is no mistake in it. Where it listens stays as it is.
@@ -210,12 +224,7 @@ func (a *Agent) Reload(ctx context.Context) error {
 		}
 	}
 	g.config.Socket, g.config.Container, g.config.IMDS = before.config.Socket, before.config.Container, before.config.IMDS
-	g.config.Health = before.config.Health
-	if g.config.Actions != nil { // the callers are new, and where they call is not
-		actions := *g.config.Actions
-		actions.Address = before.config.ActionsAddress()
-		g.config.Actions = &actions
-	}
+	g.config.Health, g.config.Actions = before.config.Health, stayingAt(before.config.Actions, g.config.Actions)
 	a.keep(ctx, g)
 	if a.tokens != nil {
 		if err := a.tokens.write(g); err != nil {

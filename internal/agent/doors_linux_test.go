@@ -280,3 +280,22 @@ func TestEachGrantSaysWhichCredentials(t *testing.T) {
 		}
 	}
 }
+
+// Who is refused before an action begins connects anew, and a wrong method is told the right ones.
+func TestRefusalsOfTheActionsEndTheConnection(t *testing.T) {
+	_, address := actionsHost(t)
+	for method, want := range map[string]string{http.MethodPut: "POST, GET", http.MethodPost: ""} {
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+"/v1/sign", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Origin", "http://evil.test")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := answer.Body.Close(); err != nil || !answer.Close || answer.Header.Get("Allow") != want {
+			t.Errorf("%s: closed %t, Allow %q, %v", method, answer.Close, answer.Header.Get("Allow"), err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -163,6 +164,58 @@ func TestTheAgentKeepsProfilesFresh(t *testing.T) {
 	waitFor(t, func() bool { return h.agent.Status().Updates[2].Error == "" })
 	if text, err := os.ReadFile(other); err != nil || !strings.Contains(string(text), "[two]\naws_access_key_id = "+s.Credentials[1].AccessKeyID) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Access keys land while a reload is under way, and each profile gets its own.
+func TestAReloadWritesAllProfiles(t *testing.T) {
+	const profiles = 100
+	h := prepareHost(t)
+	configure := func(secret string) {
+		credentials, updates := "credentials:\n", "agent:\n  update:\n"
+		for i := range profiles {
+			credentials += fmt.Sprintf("  c%d: {type: static, access_key_id: AKIAIOSFODNN7EXAMPLE, secret_access_key: %s}\n", i, secret)
+			updates += fmt.Sprintf("  - {credential: c%d, file: f%d}\n", i, i)
+		}
+		h.write("config.yaml", credentials+updates)
+	}
+	written := func(secret string) bool {
+		for i := range profiles {
+			text, err := os.ReadFile(filepath.Join(h.dir, fmt.Sprintf("f%d", i)))
+			if err != nil || !strings.Contains(string(text), secret) {
+				return false
+			}
+		}
+		return true
+	}
+	for i := range 4 {
+		secret := fmt.Sprintf("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKE%d", i)
+		configure(secret)
+		if i == 0 {
+			h.run()
+		} else if err := h.agent.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, func() bool { return written(secret) })
+	}
+}
+
+// One profile is one credential's, however file and profile are written.
+func TestTwoDoNotTakeTurnsWithAProfile(t *testing.T) {
+	h := prepareHost(t)
+	if err := errors.Join(os.Mkdir(filepath.Join(h.dir, "aws"), 0o700), os.Symlink("aws", filepath.Join(h.dir, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{
+		"[{credential: one, file: aws/credentials}, {credential: two, file: link/credentials, profile: one}]",
+		"[{credential: one}, {credential: two, file: aws/credentials, profile: one}]",
+		"[{credential: ONE}, {credential: two, profile: one}]",
+	} {
+		h.configure("agent:\n  update: " + part + "\n")
+		const want = "agent.update[1].profile: is written by an entry before: two would take turns"
+		if err := h.start(h.socket); fmt.Sprint(err) != want {
+			t.Errorf("%s: got %v, want %s", part, err, want)
+		}
 	}
 }
 

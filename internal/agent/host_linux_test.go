@@ -201,6 +201,7 @@ func (h *host) start(socket string) error {
 			return config.Load([]config.File{{Path: filepath.Join(h.dir, "config.yaml"), Named: true}})
 		},
 		Build: h.builder, Override: socket, Log: slog.New(slog.DiscardHandler), NoPeers: h.noPeers,
+		CredentialsFile: filepath.Join(h.dir, "aws", "credentials"),
 	})
 	if err != nil {
 		return err

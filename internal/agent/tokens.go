@@ -75,18 +75,19 @@ func TokenDirectory(socket string) string { return strings.TrimSuffix(socket, ".
 func (t *tokens) remove(keep map[string]token) error {
 	var failed error
 	for _, pattern := range []string{"user-*", "group-*"} {
-		dirs, err := filepath.Glob(filepath.Join(t.dir, pattern))
+		dirs, err := fs.Glob(os.DirFS(t.dir), pattern)
 		failed = errors.Join(failed, err)
-		for _, dir := range dirs {
-			files, err := filepath.Glob(filepath.Join(dir, "*"))
+		for _, name := range dirs {
+			dir := filepath.Join(t.dir, name)
+			files, err := fs.Glob(os.DirFS(dir), "*")
 			failed = errors.Join(failed, err)
 			kept := false
 			for _, file := range files {
-				if _, wanted := keep[filepath.Join(filepath.Base(dir), filepath.Base(file))]; wanted {
+				if _, wanted := keep[filepath.Join(name, file)]; wanted {
 					kept = true
 					continue
 				}
-				failed = errors.Join(failed, os.Remove(file))
+				failed = errors.Join(failed, os.Remove(filepath.Join(dir, file)))
 			}
 			failed = errors.Join(failed, safefile.Sweep(dir))
 			if !kept {
@@ -196,6 +197,7 @@ func (t *tokens) renew(holders []holder, keys map[string]string) (failed error) 
 	if err := t.note(); err != nil {
 		t.log.Warn("the next agent will not know these tokens", "error", err.Error())
 	}
+	t.index() // whoever reads a file is served at once
 	for _, made := range all {
 		err := made.file.Commit(filepath.Join(t.dir, made.path))
 		if err == nil {

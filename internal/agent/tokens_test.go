@@ -62,6 +62,55 @@ func TestTokensAreRotatedWithOverlap(t *testing.T) {
 	})
 }
 
+// What a file has is good as soon as it is there: clients do not ask again after a refusal.
+func TestATokenIsGoodBeforeItIsInItsFile(t *testing.T) {
+	uid := os.Getuid()
+	tokens, err := newTokens(filepath.Join(t.TempDir(), "agent.sock"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &generation{served: map[string]*served{}}
+	for i := range 20 {
+		name := "c" + strconv.Itoa(i)
+		g.served[name] = &served{name: name, rule: rule{users: []uint32{uint32(uid)}}}
+	}
+	if err := tokens.write(g); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 20 {
+			tokens.renewAll(g)
+			tokens.mu.Lock()
+			tokens.before = map[string]token{} // as after the overlap
+			tokens.mu.Unlock()
+		}
+	}()
+	unknown := 0
+	for i := 0; ; i++ {
+		select {
+		case <-ended:
+			if unknown > 0 {
+				t.Errorf("%d of %d tokens were not known", unknown, i)
+			}
+			return
+		default:
+		}
+		path := filepath.Join(tokens.dir, "user-"+strconv.Itoa(uid), "c"+strconv.Itoa(i%20))
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, good := tokens.find(container.Hash(string(text))); good {
+			continue
+		}
+		if still, err := os.ReadFile(path); err != nil || string(still) == string(text) { // or it is an old one by now
+			unknown++
+		}
+	}
+}
+
 // What an agent has given out is good at the next one, unless it is old, no longer allowed or may be known to others by now.
 func TestTheNextAgentTakesTokensOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -140,4 +189,19 @@ func TestTheNextAgentTakesTokensOver(t *testing.T) {
 			t.Errorf("the list has a token, or %v", err)
 		}
 	})
+}
+
+// A directory may have a name that is a pattern elsewhere.
+func TestTokensAreRemovedFromADirectoryOfAnyName(t *testing.T) {
+	tokens, err := newTokens(filepath.Join(t.TempDir(), "run[1]", "agent.sock"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &generation{served: map[string]*served{"one": {name: "one", rule: rule{users: []uint32{uint32(os.Getuid())}}}}}
+	if err := errors.Join(tokens.write(g), tokens.close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(tokens.dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ type Update struct {
 
 // readUpdates makes those of a generation.
 func (a *Agent) readUpdates(g *generation) (all []*update, err error) {
+	written := map[string]bool{}
 	for i, configured := range g.config.Update {
 		u := &update{
 			credential: g.served[strings.ToLower(configured.Credential)], file: cmp.Or(configured.File, a.options.CredentialsFile),
@@ -49,9 +51,25 @@ func (a *Agent) readUpdates(g *generation) (all []*update, err error) {
 		if _, err := credfile.Apply(nil, credfile.Change{Section: u.profile}); err != nil {
 			return nil, fmt.Errorf("agent.update[%d].profile: %w", i, err)
 		}
+		place := realPath(u.file) + "\n" + u.profile
+		if written[place] {
+			return nil, fmt.Errorf("agent.update[%d].profile: is written by an entry before: two would take turns", i)
+		}
+		written[place] = true
 		all = append(all, u)
 	}
 	return all, nil
+}
+
+// realPath is where a file is, which need not be there yet.
+func realPath(file string) string {
+	if path, err := filepath.EvalSymlinks(file); err == nil {
+		return path
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(file)); err == nil {
+		return filepath.Join(dir, filepath.Base(file))
+	}
+	return filepath.Clean(file)
 }
 
 // wake has it look for new credentials.

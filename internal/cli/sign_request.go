@@ -251,8 +251,15 @@ func (s *signing) print(streams IO, signed *sigv4.Signed) error {
 // curl is a command that sends the request.
 func (s *signing) curl(signed *sigv4.Signed, names []string) string {
 	words := []string{"curl", "--silent", "--show-error", "--request", signed.Method}
+	if signed.Method == http.MethodHead && s.body == "" {
+		words = append(words[:3], "--head") // or it waits for a body
+	}
 	for _, name := range names {
-		words = append(words, "--header", quotePOSIX(name+": "+signed.Header.Get(name)))
+		header := name + ": " + signed.Header.Get(name)
+		if signed.Header.Get(name) == "" {
+			header = name + ";" // or it is left out
+		}
+		words = append(words, "--header", quotePOSIX(header))
 	}
 	if s.body != "" {
 		if signed.Header.Get("Content-Type") == "" {

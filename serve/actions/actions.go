@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,7 +122,7 @@ func (r *Request) Kind(a Action) (Kind, *Error) {
 		return 0, invalid("name and region do not go together: the configuration says the region")
 	case r.Name != "":
 		return ByName, nil
-	case static && (r.RoleARN != "" || r.ClientCertificateIdentifier != "" || r.ProfileARN != "" || r.TrustAnchorARN != ""):
+	case static && slices.ContainsFunc(own, func(name string) bool { return name != "accessKeyId" && name != "secretAccessKey" }):
 		return 0, invalid("an access key and the parameters of a session do not go together")
 	case static || a == Static:
 		return OwnStatic, nil

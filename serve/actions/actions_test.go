@@ -128,6 +128,7 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 		{"name and parameters", session, `{"name": "backup", "roleArn": "x"}`, nil, 400, "InvalidRequest", "name and roleArn do not go together: give the name of what is configured, or the parameters themselves"},
 		{"name and region", session, `{"name": "backup", "region": "eu-west-1"}`, nil, 400, "InvalidRequest", "name and region do not go together: the configuration says the region"},
 		{"both kinds", "/v1/validate", `{"accessKeyId": "A", "roleArn": "x"}`, nil, 400, "InvalidRequest", "an access key and the parameters of a session do not go together"},
+		{"a key and a session's name", "/v1/validate", `{"accessKeyId": "A", "sessionName": "x"}`, nil, 400, "InvalidRequest", "an access key and the parameters of a session do not go together"},
 		{"none of either", "/v1/validate", `{}`, nil, 400, "InvalidRequest", "name is required, or an access key, or the parameters of a session"},
 		{"not UTF-8", session, "{\"name\": \"\xff\"}", nil, 400, "InvalidRequest", "the body is not UTF-8"},
 		{"too large", session, `{"name": "` + strings.Repeat("x", 2000) + `"}`, nil, 413, "TooLarge", "the body has more than 1024 bytes"},
@@ -141,6 +142,7 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 		{"a header twice", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "headers": "content-type: a", "contentType": "b"}`, nil, 400, "InvalidRequest", "headers has Content-Type, which has a parameter of its own: give it once"},
 		{"body and hash", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "body": "a", "payloadHash": "b"}`, nil, 400, "InvalidRequest", "body and payloadHash do not go together: give one of them"},
 		{"presigned for too long", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "presignSeconds": 604801}`, nil, 400, "InvalidRequest", "presignSeconds is 604801: use seconds from 1 to 604800, or 0 for headers"},
+		{"presigned for longer than can be counted", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "presignSeconds": 36028797018964028}`, nil, 400, "InvalidRequest", "presignSeconds is 36028797018964028: use seconds from 1 to 604800, or 0 for headers"},
 		{"presigned in the past", sign, `{"name": "backup", "url": "https://sqs.eu-west-1.amazonaws.com/", "presignSeconds": -1}`, nil, 400, "InvalidRequest", "presignSeconds is -1: use seconds from 1 to 604800, or 0 for headers"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
