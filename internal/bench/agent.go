@@ -206,7 +206,7 @@ func serveBare(in io.Reader, out io.Writer) error {
 		return err
 	}
 	body := []byte(`{"AccessKeyId":"ASIAIOSFODNN7EXAMPLE","SecretAccessKey":"` + strings.Repeat("s", 40) + `","Token":"` + strings.Repeat("t", 600) +
-		`","Expiration":"2026-01-01T00:00:00Z"}` + "\n")
+		`","Expiration":"2099-01-01T00:00:00Z"}` + "\n")
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(body) // whoever asked may have gone
