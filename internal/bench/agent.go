@@ -3,9 +3,11 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +17,7 @@ import (
 	"time"
 
 	"github.com/awsauth-go/awsauth/internal/endurance"
+	"github.com/awsauth-go/awsauth/internal/schedule"
 )
 
 // serving is an agent in a process of its own, whose AWS is away by now.
@@ -30,12 +33,19 @@ func (p program) agent(ctx context.Context, credentials int) (_ *serving, err er
 	if err != nil {
 		return nil, err
 	}
-	away := false
-	defer func() {
-		if !away {
-			err = firstOf(err, aws.stop())
-		}
-	}()
+	s, err := p.start(ctx, aws, credentials)
+	if err != nil {
+		return nil, firstOf(err, aws.stop())
+	}
+	if err := s.await(ctx, credentials); err != nil {
+		_, stopped := s.stop()
+		return nil, errors.Join(err, stopped, aws.stop())
+	}
+	return s, aws.stop()
+}
+
+// start starts an agent with credentials of an emulator.
+func (p program) start(ctx context.Context, aws *running, credentials int) (_ *serving, err error) {
 	dir, err := os.MkdirTemp("", "awsauth-bench-")
 	if err != nil {
 		return nil, err
@@ -64,12 +74,7 @@ func (p program) agent(ctx context.Context, credentials int) (_ *serving, err er
 		err := errors.Join(c.Process.Signal(os.Interrupt), c.Wait())
 		return peakMemory(c.ProcessState), errors.Join(err, os.RemoveAll(dir))
 	}
-	if err := s.await(ctx, credentials); err != nil {
-		_, stopped := s.stop()
-		return nil, errors.Join(err, stopped)
-	}
-	away = true
-	return s, aws.stop()
+	return s, nil
 }
 
 func (s *serving) socket() string { return filepath.Join(s.dir, "agent.sock") }
@@ -144,6 +149,12 @@ func (p program) measureAgent(ctx context.Context) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
+	calls, err := p.coldCalls(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, counted("calls of AWS for 200 who ask a cold agent at once", float64(calls), 1),
+		counted("calls of AWS an hour for 1,000 sessions of an hour, simulated", callsAnHour(), 1700))
 	return append(all, sized("agent, one credential, most memory", one, 31), sized("agent, 1,000 credentials, most memory", many, 67)), nil
 }
 
@@ -159,6 +170,57 @@ func (p program) thousandCredentials(ctx context.Context) (peak int64, err error
 		err = r.Err
 	}
 	return peak, err
+}
+
+// coldCalls answers how often AWS is asked for one credential that 200 programs ask for at once, of an agent that has just started: AWS
+// answers so late that all wait for it.
+func (p program) coldCalls(ctx context.Context) (calls int, err error) {
+	aws, err := p.emulator(ctx, "--fault", "latency=500ms")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, aws.stop()) }()
+	s, err := p.start(ctx, aws, 1)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		_, stopped := s.stop()
+		err = errors.Join(err, stopped)
+	}()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(s.socket()); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			return 0, errors.New("the agent does not listen")
+		}
+	}
+	if r := endurance.Closed(ctx, 200, 200, endurance.Socket(s.socket(), "c0", 0).Ask); r.Err != nil {
+		return 0, fmt.Errorf("%d of %d failed: %w", r.Failed, len(r.Took), r.Err)
+	}
+	out, err := p.command(ctx, "agent", "status", "--json", "--socket", s.socket()).Output()
+	if err != nil {
+		return 0, err
+	}
+	var status struct{ Credentials []struct{ Calls int } }
+	if err := json.Unmarshal(out, &status); err != nil || len(status.Credentials) != 1 {
+		return 0, errors.Join(err, errors.New("the agent's status has not one credential"))
+	}
+	return status.Credentials[0].Calls, nil
+}
+
+// callsAnHour is how often AWS is asked in an hour for 1,000 sessions of an hour, each renewed by the rule of the agent, in a thousand hours
+// of a simulated clock.
+func callsAnHour() float64 {
+	const sessions, hours = 1000, 1000
+	calls := 0
+	for range sessions {
+		for at := time.Duration(0); at < hours*time.Hour; at += schedule.RenewAfter(time.Hour, rand.Float64()) {
+			calls++
+		}
+	}
+	return float64(calls) / hours
 }
 
 // compareWithBare lets the container endpoint and a handler of net/http that only answers take turns, each in a process of its own.

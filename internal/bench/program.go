@@ -73,9 +73,9 @@ type running struct {
 	stop func() error
 }
 
-func (p program) emulator(ctx context.Context) (*running, error) {
+func (p program) emulator(ctx context.Context, more ...string) (*running, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	c := p.command(ctx, "emulator", "--listen", "127.0.0.1:0", "--json")
+	c := p.command(ctx, append([]string{"emulator", "--listen", "127.0.0.1:0", "--json"}, more...)...)
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = 5 * time.Second
 	out, err := c.StdoutPipe()

@@ -68,6 +68,11 @@ func sized(what string, bytes int64, megabytes int64) result {
 	}
 }
 
+// counted holds a number against a limit.
+func counted(what string, n, most float64) result {
+	return result{what: what, ours: fmt.Sprintf("%.0f", n), limit: fmt.Sprintf("≤ %.0f", most), over: n > most}
+}
+
 // duration writes a time with three digits or so.
 func duration(d time.Duration) string {
 	switch {
