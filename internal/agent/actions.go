@@ -88,9 +88,6 @@ func guardActions(hosts []string, h http.Handler, refused func(*http.Request, gu
 	methods := []string{http.MethodPost, http.MethodGet}
 	return guard.Rules{Hosts: hosts, Methods: methods, Refused: refused, Answer: func(w http.ResponseWriter, why guard.Refusal) {
 		w.Header().Set("Connection", "close") // as guard.Write does
-		if why.Status == http.StatusMethodNotAllowed {
-			w.Header().Set("Allow", strings.Join(methods, ", "))
-		}
 		actions.WriteError(w, &actions.Error{Status: why.Status, Code: why.Code, Message: why.Message, Hint: "docs/low-code.md says how the actions are called"})
 	}}.Wrap(h)
 }

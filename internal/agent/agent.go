@@ -66,13 +66,7 @@ type Agent struct {
 	tokens  *tokens
 	socket  atomic.Pointer[string] // where it listens; nil when it does not
 	reload  sync.Mutex
-	reread  atomic.Pointer[reread] // the last reload
-}
-
-// reread is how a reading of the configuration has ended.
-type reread struct {
-	at  time.Time
-	err error
+	mistake atomic.Pointer[error] // of the last reload; nil when it had none
 }
 
 // New checks what is configured.
@@ -206,11 +200,12 @@ func (a *Agent) Reload(ctx context.Context) error {
 	a.reload.Lock()
 	defer a.reload.Unlock()
 	g, err := a.read()
-	a.reread.Store(&reread{time.Now(), err})
 	if err != nil {
+		a.mistake.Store(&err)
 		a.options.Log.Error("the configuration has mistakes, and the one before stays in force", "error", err.Error())
 		return err
 	}
+	a.mistake.Store(nil)
 	before := a.now.Load()
 	for _, changed := range []struct{ key, was, is string }{
 		{"agent.socket", before.config.Socket, g.config.Socket},

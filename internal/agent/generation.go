@@ -84,9 +84,8 @@ func (a *Agent) read() (*generation, error) {
 func keptFresh(c *config.Agent, allowed map[string]config.Allow) map[string]config.Allow {
 	all := maps.Clone(allowed)
 	add := func(name string) {
-		if name = strings.ToLower(name); !mapHas(all, name) {
-			all[name] = config.Allow{}
-		}
+		name = strings.ToLower(name)
+		all[name] = allowed[name] // nobody, where nothing is said
 	}
 	if c.Actions != nil {
 		for _, caller := range c.Actions.Callers {
@@ -99,11 +98,6 @@ func keptFresh(c *config.Agent, allowed map[string]config.Allow) map[string]conf
 		add(u.Credential)
 	}
 	return all
-}
-
-func mapHas(m map[string]config.Allow, key string) bool {
-	_, has := m[key]
-	return has
 }
 
 func (a *Agent) serve(build Builder, name string, allow config.Allow) (*served, error) {

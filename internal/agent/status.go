@@ -96,8 +96,8 @@ func (a *Agent) Status() Status {
 	if a.tokens != nil {
 		all.Tokens = a.tokens.problem()
 	}
-	if last := a.reread.Load(); last != nil && last.err != nil {
-		all.Reload = last.err.Error()
+	if mistake := a.mistake.Load(); mistake != nil {
+		all.Reload = (*mistake).Error()
 	}
 	for _, u := range g.updates {
 		all.Updates = append(all.Updates, u.status())
