@@ -32,19 +32,24 @@ func hint(c *cobra.Command, err error) string {
 	var (
 		usage     usageError
 		parameter *awsauth.ParameterError
-		hinter    interface{ Hint() string }
 	)
-	if errors.As(err, &hinter) && hinter.Hint() != "" {
-		return hinter.Hint()
-	}
-	if known := knownHint(err); known != "" {
-		return known
+	if text := hintOf(err); text != "" {
+		return text
 	}
 	override, setting := new(config.OverrideError), new(named.SettingError)
 	if errors.As(err, &usage) || errors.As(err, &parameter) || errors.As(err, &override) || errors.As(err, &setting) {
 		return c.CommandPath() + " --help"
 	}
 	return ""
+}
+
+// hintOf is what an error itself says to do, or what the index has for it; "" for neither.
+func hintOf(err error) string {
+	var hinter interface{ Hint() string }
+	if errors.As(err, &hinter) && hinter.Hint() != "" {
+		return hinter.Hint()
+	}
+	return knownHint(err)
 }
 
 // link answers where the error index tells more: the section of the error itself, or that of its exit code.
