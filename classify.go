@@ -24,15 +24,7 @@ type classified struct {
 // classify tells what a failure says. What is not known as a failure of the endpoint is none: a file that cannot be read costs
 // no call, and may be there the next time.
 func classify(err error) classified {
-	var (
-		refused    *rolesanywhere.Error
-		connection *rolesanywhere.ConnectionError
-		parameters *ParameterError
-		answered   smithy.APIError
-		timeout    interface{ Timeout() bool }
-	)
-	switch {
-	case errors.As(err, &refused):
+	if refused, ok := errors.AsType[*rolesanywhere.Error](err); ok {
 		switch {
 		case refused.Throttled():
 			return classified{schedule.Throttled, refused.RetryAfter, limiter.Throttled}
@@ -40,13 +32,17 @@ func classify(err error) classified {
 			return classified{schedule.Transient, refused.RetryAfter, limiter.Failed}
 		}
 		return classified{schedule.Permanent, 0, limiter.Answered}
-	case errors.As(err, &parameters):
+	}
+	if _, ok := errors.AsType[*ParameterError](err); ok {
 		return classified{schedule.Permanent, 0, limiter.Answered}
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	}
+	if late, ok := errors.AsType[timeoutError](err); errors.Is(err, context.DeadlineExceeded) || ok && late.Timeout() {
 		return classified{schedule.Transient, 0, limiter.TimedOut}
-	case errors.As(err, &connection):
+	}
+	if _, ok := errors.AsType[*rolesanywhere.ConnectionError](err); ok {
 		return classified{schedule.Transient, 0, limiter.Failed}
-	case errors.As(err, &answered):
+	}
+	if answered, ok := errors.AsType[smithy.APIError](err); ok {
 		if _, ok := retry.DefaultThrottleErrorCodes[answered.ErrorCode()]; ok {
 			return classified{schedule.Throttled, 0, limiter.Throttled}
 		}
@@ -57,4 +53,10 @@ func classify(err error) classified {
 		return classified{schedule.Transient, 0, limiter.Failed}
 	}
 	return classified{schedule.Transient, 0, limiter.Answered}
+}
+
+// timeoutError is what net.Error and others say of themselves.
+type timeoutError interface {
+	error
+	Timeout() bool
 }
