@@ -20,6 +20,8 @@ const (
 	// mostHeldUp is how long one user may hold up a door for all others until there is room for one more of theirs, within memory.
 	mostHeldUp = 2 * time.Second
 	memory     = 10 * time.Second
+	// firstWord is how long one user may hold up a door of whose hundreds of connections none has ever asked: that is no herd.
+	firstWord = 150 * time.Millisecond
 )
 
 // crowd is who is connected to all doors. When there is no room those make it who ask nothing: of the user who wants more than their
@@ -110,7 +112,8 @@ func (c *crowd) follow(conn net.Conn, state http.ConnState) {
 func (c *crowd) enter(k *known) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	began := time.Now()
+	came := time.Now()
+	began := came
 	for now := began; ; now = time.Now() {
 		full, crowded := len(c.all) >= mostConnections, c.of[k.uid] >= mostOfOne
 		if !full && !crowded {
@@ -125,7 +128,7 @@ func (c *crowd) enter(k *known) bool {
 		if !crowded {
 			from = c.greatest()
 		}
-		longest, _ := c.silentOf(from)
+		longest, _, dumb := c.silentOf(from)
 		if longest != nil && now.Sub(longest.silent) >= manners {
 			if hasAsked(longest.Conn) { // and has not been heard yet: this process is slow
 				longest.silent = now
@@ -135,6 +138,13 @@ func (c *crowd) enter(k *known) bool {
 			continue
 		}
 		wait := c.mayHoldUp(k.uid, began, now)
+		if crowded && dumb == c.of[k.uid] {
+			if now.Sub(came) >= firstWord && !hasAsked(longest.Conn) {
+				c.heldUp[k.uid] = heldUp{now, mostHeldUp}
+				return false
+			}
+			wait = min(wait, firstWord)
+		}
 		if wait <= 0 {
 			c.remember(k.uid, began, now)
 			return false
@@ -152,23 +162,27 @@ func (c *crowd) enter(k *known) bool {
 
 // tidy cuts off who asks nothing any more, of a user who has more than enough of them. The caller holds mu.
 func (c *crowd) tidy(uid uint32, now time.Time) {
-	if longest, count := c.silentOf(uid); count >= mostSilent && !longest.new && now.Sub(longest.silent) >= manners {
+	if longest, count, _ := c.silentOf(uid); count >= mostSilent && !longest.new && now.Sub(longest.silent) >= manners {
 		c.cutOff(longest, now)
 	}
 }
 
-// silentOf answers which connection of a user has been silent for longest, and how many are. The caller holds mu.
-func (c *crowd) silentOf(uid uint32) (longest *known, count int) {
+// silentOf answers which connection of a user has been silent for longest, how many are silent, and how many have never asked. The
+// caller holds mu.
+func (c *crowd) silentOf(uid uint32) (longest *known, count, dumb int) {
 	for k := range c.all {
 		if k.uid != uid || k.silent.IsZero() {
 			continue
 		}
 		count++
+		if k.new {
+			dumb++
+		}
 		if longest == nil || k.silent.Before(longest.silent) {
 			longest = k
 		}
 	}
-	return longest, count
+	return longest, count, dumb
 }
 
 // greatest is the user who has most connections. The caller holds mu.

@@ -51,7 +51,7 @@ func TestWhoConnectsWithoutAskingMakesRoomForOthers(t *testing.T) {
 			}
 			time.Sleep(100 * time.Microsecond)
 		}
-		if let != 2000 || longest > manners {
+		if let != 2000 || longest > firstWord {
 			t.Errorf("got %d of 2,000 of the other user let in, after %s at most", let, longest)
 		}
 		if len(c.all) > mostOfOne || c.of[1] != len(c.all) {
@@ -93,6 +93,30 @@ func TestAHerdThatAsksIsKeptWaitingAndNotCutOff(t *testing.T) {
 		defer cancel()
 		if c.left(ctx); c.count() != 0 {
 			t.Errorf("got %d left", c.count())
+		}
+	})
+}
+
+// A herd that begins to ask late is waited for as soon as one of it has.
+func TestAHerdThatAsksLateIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrowd()
+		var herd []*known
+		for range mostOfOne {
+			k := newGuest(c, 1)
+			c.enter(k)
+			herd = append(herd, k)
+		}
+		go func() {
+			time.Sleep(firstWord - time.Millisecond)
+			c.follow(herd[0], http.StateActive)
+			time.Sleep(manners / 2)
+			if err := herd[0].Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		if !c.enter(newGuest(c, 1)) {
+			t.Error("it is turned away")
 		}
 	})
 }
