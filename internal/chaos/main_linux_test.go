@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"unsafe"
+
+	"github.com/awsauth-go/awsauth/internal/ownnet"
 )
 
 // The variables by which this binary finds out what it is to be when it starts itself.
@@ -92,7 +93,8 @@ func again(dir string) (code int, err error) {
 	c := exec.Command(self, os.Args[1:]...)
 	c.Env = append(os.Environ(), inNamespace+"=1", commandPath+"="+command, selfPath+"="+self, resolvConf+"="+servers)
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
-	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	ownnet.Isolate(c)
+	c.SysProcAttr.Cloneflags |= syscall.CLONE_NEWNS
 	err = c.Run()
 	if ended := new(exec.ExitError); errors.As(err, &ended) {
 		return ended.ExitCode(), nil
@@ -108,19 +110,5 @@ func furnish() error {
 	if err := syscall.Mount(os.Getenv(resolvConf), "/etc/resolv.conf", "", syscall.MS_BIND, ""); err != nil {
 		return fmt.Errorf("resolv.conf: %w", err)
 	}
-	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(s)
-	request := struct {
-		name  [syscall.IFNAMSIZ]byte
-		flags uint16
-		_     [22]byte
-	}{flags: syscall.IFF_UP | syscall.IFF_RUNNING}
-	copy(request.name[:], "lo")
-	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(s), syscall.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request))); errno != 0 {
-		return fmt.Errorf("loopback: %w", errno)
-	}
-	return nil
+	return ownnet.Up()
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // The agent's doors for clients of AWS.
@@ -36,8 +38,8 @@ func (in *installation) startAgent(t *testing.T) (doors map[string][]string, run
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	container, metadata := freeAddress(t), freeAddress(t)
-	in.health = freeAddress(t)
+	container, metadata := foreign.FreeAddress(t), foreign.FreeAddress(t)
+	in.health = foreign.FreeAddress(t)
 	text, err := os.ReadFile(in.configuration)
 	if err != nil {
 		t.Fatal(err)
@@ -61,12 +63,12 @@ func (in *installation) startAgent(t *testing.T) (doors map[string][]string, run
 		}
 	})
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		r := run(in.client(t, in.command, "agent", "status", "--json", "--socket", socket))
-		if r.err == nil && strings.Contains(r.stdout, `"access_key_id":"ASIA`) {
+		r := foreign.Run(in.client(t, in.command, "agent", "status", "--json", "--socket", socket))
+		if r.Err == nil && strings.Contains(r.Stdout, `"access_key_id":"ASIA`) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the agent does not serve: %v %s", r.err, r.stderr)
+			t.Fatalf("the agent does not serve: %v %s", r.Err, r.Stderr)
 		}
 	}
 	file := filepath.Join(dir, "agent.tokens", fmt.Sprintf("user-%d", os.Getuid()), "backup")
@@ -146,14 +148,14 @@ func TestClientsAskTheAgent(t *testing.T) {
 				t.Run(version+" through "+door, func(t *testing.T) {
 					t.Parallel()
 					c.Env = append(c.Env, variables...)
-					in.checkARN(t, mustRun(t, c), in.callers["backup"])
+					in.checkARN(t, foreign.MustRun(t, c), in.callers["backup"])
 				})
 			}
-			for _, cli := range awsCLIs(t) {
-				ask(cli.version, in.client(t, cli.path, "--region", region, "--output", "json", "sts", "get-caller-identity", "--endpoint-url", in.Endpoint))
+			for _, cli := range foreign.AWSCLIs(t) {
+				ask(cli.Version, in.client(t, cli.Path, "--region", region, "--output", "json", "sts", "get-caller-identity", "--endpoint-url", in.Endpoint))
 			}
-			for _, python := range pythons(t) {
-				ask(python.version, in.client(t, python.path, "testdata/caller.py", in.Endpoint, region))
+			for _, python := range foreign.Pythons(t) {
+				ask(python.Version, in.client(t, python.Path, "testdata/caller.py", in.Endpoint, region))
 			}
 		}
 	})

@@ -6,20 +6,22 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // aws makes a command of the AWS CLI that gets its credentials through credential_process.
-func (s *scene) aws(t testing.TB, cli tool, args ...string) *exec.Cmd {
+func (s *scene) aws(t testing.TB, cli foreign.Tool, args ...string) *exec.Cmd {
 	t.Helper()
-	c := foreign(t, cli.path, append([]string{"--endpoint-url", s.Endpoint, "--profile", s.id.name, "--output", "json"}, args...)...)
+	c := foreign.Command(t, cli.Path, append([]string{"--endpoint-url", s.Endpoint, "--profile", s.id.name, "--output", "json"}, args...)...)
 	c.Env = append(c.Env, "AWS_CONFIG_FILE="+s.config)
 	return c
 }
 
 // ask runs the AWS CLI and reads its answer.
-func (s *scene) ask(t testing.TB, cli tool, answer any, args ...string) {
+func (s *scene) ask(t testing.TB, cli foreign.Tool, answer any, args ...string) {
 	t.Helper()
-	out := mustRun(t, s.aws(t, cli, args...))
+	out := foreign.MustRun(t, s.aws(t, cli, args...))
 	if answer == nil {
 		return
 	}
@@ -29,8 +31,8 @@ func (s *scene) ask(t testing.TB, cli tool, answer any, args ...string) {
 }
 
 func TestTheAWSCLIManagesIAMAndRolesAnywhere(t *testing.T) {
-	for _, cli := range awsCLIs(t) {
-		t.Run(cli.version, func(t *testing.T) {
+	for _, cli := range foreign.AWSCLIs(t) {
+		t.Run(cli.Version, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t)
 			s.manageUser(t, cli)
@@ -40,7 +42,7 @@ func TestTheAWSCLIManagesIAMAndRolesAnywhere(t *testing.T) {
 	}
 }
 
-func (s *scene) manageUser(t *testing.T, cli tool) {
+func (s *scene) manageUser(t *testing.T, cli foreign.Tool) {
 	s.ask(t, cli, nil, "iam", "create-user", "--user-name", "carol")
 	s.ask(t, cli, nil, "iam", "put-user-policy", "--user-name", "carol", "--policy-name", "nothing", "--policy-document",
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`)
@@ -58,12 +60,12 @@ func (s *scene) manageUser(t *testing.T, cli tool) {
 	s.pki.write("carol", "[profile carol]\ncredential_process = "+command+" get static --access-key-id "+made.AccessKey.AccessKeyId+
 		" --secret-access-key 'file:"+s.pki.path("secret")+"' --format process\n")
 	asCarol := func(args ...string) *exec.Cmd {
-		c := foreign(t, cli.path, append([]string{"--endpoint-url", s.Endpoint, "--profile", "carol", "--output", "json"}, args...)...)
+		c := foreign.Command(t, cli.Path, append([]string{"--endpoint-url", s.Endpoint, "--profile", "carol", "--output", "json"}, args...)...)
 		c.Env = append(c.Env, "AWS_CONFIG_FILE="+s.pki.path("carol"))
 		return c
 	}
 	var got caller
-	if err := json.Unmarshal([]byte(mustRun(t, asCarol("sts", "get-caller-identity"))), &got); err != nil {
+	if err := json.Unmarshal([]byte(foreign.MustRun(t, asCarol("sts", "get-caller-identity"))), &got); err != nil {
 		t.Fatal(err)
 	}
 	if want := (caller{s.AccountID, "arn:aws:iam::" + s.AccountID + ":user/carol"}); got != want {
@@ -73,7 +75,7 @@ func (s *scene) manageUser(t *testing.T, cli tool) {
 	wantRefusal(t, asCarol("rolesanywhere", "list-profiles"), "AccessDeniedException")
 }
 
-func (s *scene) manageProfile(t *testing.T, cli tool) {
+func (s *scene) manageProfile(t *testing.T, cli foreign.Tool) {
 	var anchors struct {
 		TrustAnchors []struct {
 			ARN string `json:"trustAnchorArn"`
@@ -110,24 +112,24 @@ func (s *scene) manageProfile(t *testing.T, cli tool) {
 }
 
 // revoke revokes the certificate that the CLI's own credentials come from, with a list that OpenSSL has made.
-func (s *scene) revoke(t *testing.T, cli tool) {
+func (s *scene) revoke(t *testing.T, cli foreign.Tool) {
 	s.pki.revoke("backup")
 	s.ask(t, cli, nil, "rolesanywhere", "import-crl", "--name", "revoked", "--enabled", "--crl-data", "fileb://"+s.pki.path("crl.pem"),
 		"--trust-anchor-arn", s.TrustAnchorARN)
-	r := run(s.aws(t, cli, "sts", "get-caller-identity"))
-	if r.err == nil || !strings.Contains(r.stderr, "Certificate revoked") {
-		t.Errorf("got %v and %q, want the command's refusal: Certificate revoked", r.err, r.stderr)
+	r := foreign.Run(s.aws(t, cli, "sts", "get-caller-identity"))
+	if r.Err == nil || !strings.Contains(r.Stderr, "Certificate revoked") {
+		t.Errorf("got %v and %q, want the command's refusal: Certificate revoked", r.Err, r.Stderr)
 	}
 }
 
 func TestTheAWSCLIReportsRefusals(t *testing.T) {
 	s := newScene(t, "--session-lifetime", "1s")
 	cases := s.spoil(t)[:3] // the AWS CLI takes a second each; boto3 has them all
-	for _, cli := range awsCLIs(t) {
+	for _, cli := range foreign.AWSCLIs(t) {
 		for _, refused := range cases {
-			t.Run(cli.version+" with "+refused.name, func(t *testing.T) {
+			t.Run(cli.Version+" with "+refused.name, func(t *testing.T) {
 				t.Parallel()
-				c := foreign(t, cli.path, "--endpoint-url", s.Endpoint, "sts", "get-caller-identity")
+				c := foreign.Command(t, cli.Path, "--endpoint-url", s.Endpoint, "sts", "get-caller-identity")
 				c.Env = append(c.Env, refused.environment()...)
 				wantRefusal(t, c, refused.sts)
 			})
@@ -140,25 +142,25 @@ var refusalForm = regexp.MustCompile(`An error occurred \((\w+)\)`)
 // wantRefusal runs an AWS CLI that must report an error code.
 func wantRefusal(t *testing.T, c *exec.Cmd, code string) {
 	t.Helper()
-	r := run(c)
-	got := refusalForm.FindStringSubmatch(r.stderr)
-	if r.err == nil || got == nil || got[1] != code {
-		t.Errorf("%s: got %v and %q, want %s", strings.Join(c.Args, " "), r.err, r.stderr, code)
+	r := foreign.Run(c)
+	got := refusalForm.FindStringSubmatch(r.Stderr)
+	if r.Err == nil || got == nil || got[1] != code {
+		t.Errorf("%s: got %v and %q, want %s", strings.Join(c.Args, " "), r.Err, r.Stderr, code)
 	}
 }
 
 func TestTheAWSCLIUsesTheEnvironmentThatTheEmulatorPrints(t *testing.T) {
 	local := startEmulator(t, newAuthority(t))
-	for _, cli := range awsCLIs(t) {
-		t.Run(cli.version, func(t *testing.T) {
+	for _, cli := range foreign.AWSCLIs(t) {
+		t.Run(cli.Version, func(t *testing.T) {
 			t.Parallel()
-			c := foreign(t, cli.path, "--output", "json", "sts", "get-caller-identity")
+			c := foreign.Command(t, cli.Path, "--output", "json", "sts", "get-caller-identity")
 			c.Env = append(c.Env, local.administrator()...)
-			if !cli.readsEndpointURL() {
+			if !cli.ReadsEndpointURL() {
 				c.Args = append(c.Args, "--endpoint-url", local.Endpoint)
 			}
 			var got caller
-			if err := json.Unmarshal([]byte(mustRun(t, c)), &got); err != nil {
+			if err := json.Unmarshal([]byte(foreign.MustRun(t, c)), &got); err != nil {
 				t.Fatal(err)
 			}
 			if want := (caller{local.AccountID, "arn:aws:iam::" + local.AccountID + ":user/admin"}); got != want {

@@ -7,18 +7,20 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 func TestBoto3CallsEveryManagementOperation(t *testing.T) {
-	for _, python := range pythons(t) {
-		t.Run(python.version, func(t *testing.T) {
+	for _, python := range foreign.Pythons(t) {
+		t.Run(python.Version, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t)
 			s.pki.revoke("intermediate")
-			c := foreign(t, python.path, "testdata/management.py", s.Endpoint, s.id.name, s.pki.dir)
+			c := foreign.Command(t, python.Path, "testdata/management.py", s.Endpoint, s.id.name, s.pki.dir)
 			c.Env = append(c.Env, "AWS_CONFIG_FILE="+s.config)
 			var operations struct{ Called, Known []string }
-			if err := json.Unmarshal([]byte(mustRun(t, c)), &operations); err != nil {
+			if err := json.Unmarshal([]byte(foreign.MustRun(t, c)), &operations); err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(operations.Called, operations.Known) || len(operations.Known) < 26 {
@@ -47,13 +49,13 @@ func TestBoto3ReportsRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, python := range pythons(t) {
-		t.Run(python.version, func(t *testing.T) {
+	for _, python := range foreign.Pythons(t) {
+		t.Run(python.Version, func(t *testing.T) {
 			t.Parallel()
-			c := foreign(t, python.path, "testdata/refusals.py", s.Endpoint)
+			c := foreign.Command(t, python.Path, "testdata/refusals.py", s.Endpoint)
 			c.Stdin = bytes.NewReader(input)
 			var got map[string]map[string]string
-			if err := json.Unmarshal([]byte(mustRun(t, c)), &got); err != nil {
+			if err := json.Unmarshal([]byte(foreign.MustRun(t, c)), &got); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, got); diff != "" {

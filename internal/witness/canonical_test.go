@@ -24,6 +24,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/awsauth-go/awsauth/identity"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 	"github.com/awsauth-go/awsauth/internal/pki"
 	"github.com/awsauth-go/awsauth/rolesanywhere"
 	"github.com/awsauth-go/awsauth/sigv4x509"
@@ -60,12 +61,12 @@ func TestBotocoreAndOpenSSLAgreeOnWhatIsSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, python := range pythons(t) {
-		t.Run(python.version, func(t *testing.T) {
-			c := foreign(t, python.path, "testdata/canonical.py")
+	for _, python := range foreign.Pythons(t) {
+		t.Run(python.Version, func(t *testing.T) {
+			c := foreign.Command(t, python.Path, "testdata/canonical.py")
 			c.Stdin = bytes.NewReader(input)
 			var answers []computed
-			if err := json.Unmarshal([]byte(mustRun(t, c)), &answers); err != nil {
+			if err := json.Unmarshal([]byte(foreign.MustRun(t, c)), &answers); err != nil {
 				t.Fatal(err)
 			}
 			if len(answers) != len(requests) {

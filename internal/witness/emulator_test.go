@@ -10,9 +10,10 @@ import (
 	"testing"
 
 	"github.com/awsauth-go/awsauth/emulator"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
-const region = "eu-west-1"
+const region = foreign.Region
 
 // localAWS is what `awsauth emulator --json` says of itself.
 type localAWS struct {
@@ -28,7 +29,7 @@ type localAWS struct {
 func startEmulator(t testing.TB, p *authority, args ...string) *localAWS {
 	t.Helper()
 	args = append([]string{"emulator", "--json", "--explain", "--listen", "127.0.0.1:0", "--trust", p.path("root.pem")}, args...)
-	c := foreign(t, command, args...)
+	c := foreign.Command(t, command, args...)
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) } // at the end of the test
 	c.Stderr = t.Output()
 	stdout, err := c.StdoutPipe()

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // foreignFiles are AWS's own files with credentials that clients would take first.
@@ -24,20 +26,20 @@ func TestClientsUseWhatExecGives(t *testing.T) {
 	in := install(t, s, "a plain path", "bin", "acme configuration")
 	in.foreignFiles(t)
 	credentials := "AWS_SHARED_CREDENTIALS_FILE=" + filepath.Join(filepath.Dir(in.config), "credentials")
-	for _, cli := range awsCLIs(t) {
-		t.Run(cli.version, func(t *testing.T) {
+	for _, cli := range foreign.AWSCLIs(t) {
+		t.Run(cli.Version, func(t *testing.T) {
 			t.Parallel()
-			c := in.client(t, in.command, "exec", archive, "--config", in.configuration, "--", cli.path, "--output", "json", "sts", "get-caller-identity", "--endpoint-url", in.Endpoint)
+			c := in.client(t, in.command, "exec", archive, "--config", in.configuration, "--", cli.Path, "--output", "json", "sts", "get-caller-identity", "--endpoint-url", in.Endpoint)
 			c.Env = append(c.Env, credentials, "AWS_PROFILE=nobody", "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=another")
-			in.checkARN(t, mustRun(t, c), in.callers[archive])
+			in.checkARN(t, foreign.MustRun(t, c), in.callers[archive])
 		})
 	}
-	for _, python := range pythons(t) {
-		t.Run(python.version, func(t *testing.T) {
+	for _, python := range foreign.Pythons(t) {
+		t.Run(python.Version, func(t *testing.T) {
 			t.Parallel()
-			c := in.client(t, in.command, "exec", "backup", "--config", in.configuration, "--", python.path, "testdata/longrun.py", in.Endpoint, "12")
+			c := in.client(t, in.command, "exec", "backup", "--config", in.configuration, "--", python.Path, "testdata/longrun.py", in.Endpoint, "12")
 			c.Env = append(c.Env, credentials)
-			if keys := strings.Fields(mustRun(t, c)); len(keys) < 4 {
+			if keys := strings.Fields(foreign.MustRun(t, c)); len(keys) < 4 {
 				t.Errorf("got %d sessions of 3 s in 12 s: %s", len(keys), keys)
 			}
 		})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/awsauth-go/awsauth"
 	"github.com/awsauth-go/awsauth/identity"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 	ra "github.com/awsauth-go/awsauth/rolesanywhere"
 )
 
@@ -23,11 +24,11 @@ import (
 func clearEnvironment(t *testing.T) {
 	t.Helper()
 	for _, variable := range os.Environ() {
-		if name, _, _ := strings.Cut(variable, "="); isOfAWS(name) {
+		if name, _, _ := strings.Cut(variable, "="); foreign.IsOfAWS(name) {
 			t.Setenv(name, "")
 		}
 	}
-	for _, variable := range isolated {
+	for _, variable := range foreign.Isolated {
 		name, value, _ := strings.Cut(variable, "=")
 		t.Setenv(name, value)
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // caller is what GetCallerIdentity answers.
@@ -20,26 +22,26 @@ func TestIdentitiesMadeByOpenSSLGiveTheAWSCLIAndBoto3Credentials(t *testing.T) {
 	config := local.writeConfig(t, p, ids...)
 
 	t.Run("clients", func(t *testing.T) {
-		for _, cli := range awsCLIs(t) {
+		for _, cli := range foreign.AWSCLIs(t) {
 			for _, id := range sparse(ids) {
-				t.Run(cli.version+" with "+id.name, func(t *testing.T) {
+				t.Run(cli.Version+" with "+id.name, func(t *testing.T) {
 					t.Parallel()
-					c := foreign(t, cli.path, "--endpoint-url", local.Endpoint, "--profile", id.name, "--output", "json",
+					c := foreign.Command(t, cli.Path, "--endpoint-url", local.Endpoint, "--profile", id.name, "--output", "json",
 						"sts", "get-caller-identity")
 					c.Env = append(c.Env, "AWS_CONFIG_FILE="+config)
-					local.checkCaller(t, id, mustRun(t, c))
+					local.checkCaller(t, id, foreign.MustRun(t, c))
 				})
 			}
 		}
-		for _, python := range pythons(t) {
-			t.Run(python.version, func(t *testing.T) {
+		for _, python := range foreign.Pythons(t) {
+			t.Run(python.Version, func(t *testing.T) {
 				t.Parallel()
-				c := foreign(t, python.path, "testdata/callers.py", local.Endpoint)
+				c := foreign.Command(t, python.Path, "testdata/callers.py", local.Endpoint)
 				for _, id := range ids {
 					c.Args = append(c.Args, id.name)
 				}
 				c.Env = append(c.Env, "AWS_CONFIG_FILE="+config)
-				lines := slices.Collect(strings.Lines(mustRun(t, c)))
+				lines := slices.Collect(strings.Lines(foreign.MustRun(t, c)))
 				if len(lines) != len(ids) {
 					t.Fatalf("got %d callers, want %d", len(lines), len(ids))
 				}

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // session is a message bus and GNOME's keyring on it, unlocked, with a home of its own.
@@ -96,7 +98,7 @@ func installed(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Fatalf("%s is not in PATH: %s", name, remedy)
+		t.Fatalf("%s is not in PATH: %s", name, foreign.Remedy)
 	}
 	return path
 }
@@ -129,14 +131,14 @@ func (s *session) put(t *testing.T, value string, args ...string) {
 	for {
 		c := s.inside(t, installed(t, "secret-tool"), append([]string{"store"}, args...)...)
 		c.Stdin = strings.NewReader(value)
-		r := run(c)
-		if r.err == nil {
+		r := foreign.Run(c)
+		if r.Err == nil {
 			return
 		}
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
-			t.Fatalf("secret-tool store: %v: %s", r.err, r.stderr)
+			t.Fatalf("secret-tool store: %v: %s", r.Err, r.Stderr)
 		}
 	}
 }
@@ -175,7 +177,7 @@ func TestTheKeyOfAStoreIsKeptInGNOMEsKeyring(t *testing.T) {
 	s, local := startSession(t), newScene(t)
 	s.put(t, "hunter2", "--label=any", "any", "entry") // so that the keyring is there
 	store := filepath.Join(s.dir, "store")
-	add := mustRun(t, s.inside(t, command, "certificate", "add", "backup", local.pki.path("backup.pem"), local.pki.path("backup.key"),
+	add := foreign.MustRun(t, s.inside(t, command, "certificate", "add", "backup", local.pki.path("backup.pem"), local.pki.path("backup.key"),
 		"--store", store, "--store-key", "keyring"))
 	if want := "added in " + store + " (key: the keyring of the operating system)\n"; !strings.HasSuffix(add, want) {
 		t.Errorf("got %q, want %q", add, want)
@@ -185,7 +187,7 @@ func TestTheKeyOfAStoreIsKeptInGNOMEsKeyring(t *testing.T) {
 			StoreKey     string `json:"store_key"`
 			Certificates []struct{ Identifier, Error string }
 		}
-		out := mustRun(t, s.inside(t, command, "certificate", "list", "--json", "--store", store))
+		out := foreign.MustRun(t, s.inside(t, command, "certificate", "list", "--json", "--store", store))
 		if err := json.Unmarshal([]byte(out), &list); err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +200,7 @@ func TestTheKeyOfAStoreIsKeptInGNOMEsKeyring(t *testing.T) {
 
 	get := local.sessionArgs(packing{uri: "backup"})
 	get = append(get, "--store", store, "--verify", "--format", "json")
-	if out := mustRun(t, s.inside(t, command, get...)); !strings.Contains(out, ":assumed-role/local/") {
+	if out := foreign.MustRun(t, s.inside(t, command, get...)); !strings.Contains(out, ":assumed-role/local/") {
 		t.Errorf("got %s, want credentials of role local", out)
 	}
 	t.Run("without the bus it is not to be had, and no other is made", func(t *testing.T) {
@@ -216,12 +218,12 @@ func TestTheKeyOfAStoreIsKeptInGNOMEsKeyring(t *testing.T) {
 				c := s.command(t, command, args...)
 				c.Env = append(c.Env, variable...)
 				s.withoutBus(t, c)
-				r := run(c)
-				if code := c.ProcessState.ExitCode(); code != 3 || !strings.Contains(r.stderr, "it is in the keyring of the operating system: the keyring is not available") {
-					t.Errorf("%s: got exit code %d (%v) and %q, want 3, and that the keyring is not available", name, code, r.err, r.stderr)
+				r := foreign.Run(c)
+				if code := c.ProcessState.ExitCode(); code != 3 || !strings.Contains(r.Stderr, "it is in the keyring of the operating system: the keyring is not available") {
+					t.Errorf("%s: got exit code %d (%v) and %q, want 3, and that the keyring is not available", name, code, r.Err, r.Stderr)
 				}
-				if r.stdout != "" {
-					t.Errorf("%s: got output %q, want none", name, r.stdout)
+				if r.Stdout != "" {
+					t.Errorf("%s: got output %q, want none", name, r.Stdout)
 				}
 			}
 		}
@@ -252,12 +254,12 @@ func (s *session) checkEntry(t *testing.T, store string) string {
 		t.Fatalf("store.json: %v, and no ID in %s", err, text)
 	}
 	const service = "awsauth certificate store"
-	found := run(s.inside(t, installed(t, "secret-tool"), "search", "--all", "service", service))
-	attributes := found.stdout + found.stderr // it splits what it says
-	if found.err != nil || strings.Count(attributes, "attribute.username = ") != 1 || !strings.Contains(attributes, "attribute.username = "+meta.ID+"\n") {
-		t.Errorf("secret-tool search: got %v and %q, want the entry of store %s alone", found.err, found.stderr, meta.ID)
+	found := foreign.Run(s.inside(t, installed(t, "secret-tool"), "search", "--all", "service", service))
+	attributes := found.Stdout + found.Stderr // it splits what it says
+	if found.Err != nil || strings.Count(attributes, "attribute.username = ") != 1 || !strings.Contains(attributes, "attribute.username = "+meta.ID+"\n") {
+		t.Errorf("secret-tool search: got %v and %q, want the entry of store %s alone", found.Err, found.Stderr, meta.ID)
 	}
-	key := mustRun(t, s.inside(t, installed(t, "secret-tool"), "lookup", "service", service, "username", meta.ID))
+	key := foreign.MustRun(t, s.inside(t, installed(t, "secret-tool"), "lookup", "service", service, "username", meta.ID))
 	if len(key) != 52 {
 		t.Errorf("got a key of %d characters, want 52", len(key))
 	}
@@ -327,7 +329,7 @@ func TestAConfiguredSecretIsReadFromGNOMEsKeyring(t *testing.T) {
   legacy: {type: static, access_key_id: %s, secret_access_key: "keyring:awsauth/legacy", endpoint_url: %q}
   other: {type: static, access_key_id: %s, secret_access_key: "keyring:awsauth/other"}
 `, local.Environment["AWS_ACCESS_KEY_ID"], local.Endpoint, local.Environment["AWS_ACCESS_KEY_ID"]))
-	out := mustRun(t, s.inside(t, command, "get", "legacy", "--config", configuration, "--verify", "--format", "json"))
+	out := foreign.MustRun(t, s.inside(t, command, "get", "legacy", "--config", configuration, "--verify", "--format", "json"))
 	if want := "arn:aws:iam::" + local.AccountID + ":user/admin"; !strings.Contains(out, want) {
 		t.Errorf("got %s, want %s", out, want)
 	}
@@ -346,9 +348,9 @@ func TestAConfiguredSecretIsReadFromGNOMEsKeyring(t *testing.T) {
 			} else {
 				s.withoutBus(t, get)
 			}
-			r := run(get)
-			if r.err == nil || r.stdout != "" || !strings.Contains(r.stderr, c.want) {
-				t.Errorf("got %v, %q and %q, want %q alone", r.err, r.stdout, r.stderr, c.want)
+			r := foreign.Run(get)
+			if r.Err == nil || r.Stdout != "" || !strings.Contains(r.Stderr, c.want) {
+				t.Errorf("got %v, %q and %q, want %q alone", r.Err, r.Stdout, r.Stderr, c.want)
 			}
 		})
 	}

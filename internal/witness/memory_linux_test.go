@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // What the agent holds is kept from debuggers of its own user, and from core dumps: the kernel gives its memory to the superuser alone.
@@ -39,7 +41,7 @@ func TestTheAgentKeepsItsMemoryToItself(t *testing.T) {
 	}
 	socket := filepath.Join(dir, "run", "agent.sock")
 	as := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
-	c := foreign(t, own, "agent", "--config", configuration, "--socket", socket)
+	c := foreign.Command(t, own, "agent", "--config", configuration, "--socket", socket)
 	c.Env, c.SysProcAttr, c.Stderr = append(c.Env, "HOME="+dir), as, t.Output()
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // authority is a certificate authority that OpenSSL runs: a root and an intermediate below it, in files of a directory whose
@@ -22,7 +24,7 @@ const (
 
 func newAuthority(t testing.TB) *authority {
 	t.Helper()
-	p := &authority{t: t, openSSL: openSSL(t), dir: filepath.Join(t.TempDir(), "acme pki")}
+	p := &authority{t: t, openSSL: foreign.OpenSSL(t), dir: filepath.Join(t.TempDir(), "acme pki")}
 	if err := os.Mkdir(p.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +51,7 @@ func (p *authority) write(name, text string) {
 // run runs OpenSSL in the authority's directory.
 func (p *authority) run(args ...string) string {
 	p.t.Helper()
-	return mustRun(p.t, p.command(args...))
+	return foreign.MustRun(p.t, p.command(args...))
 }
 
 func (p *authority) command(args ...string) *exec.Cmd {

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // archive is a further role, which the emulator's own may assume.
@@ -85,7 +87,7 @@ func (in *installation) client(t *testing.T, path string, args ...string) *exec.
 	t.Helper()
 	c := exec.CommandContext(t.Context(), path, args...)
 	for _, variable := range os.Environ() {
-		if name, _, _ := strings.Cut(variable, "="); !isOfAWS(name) && !strings.HasPrefix(name, "XDG_") {
+		if name, _, _ := strings.Cut(variable, "="); !foreign.IsOfAWS(name) && !strings.HasPrefix(name, "XDG_") {
 			c.Env = append(c.Env, variable)
 		}
 	}
@@ -101,7 +103,7 @@ func (in *installation) client(t *testing.T, path string, args ...string) *exec.
 
 func (in *installation) awsauth(t *testing.T, args ...string) string {
 	t.Helper()
-	return mustRun(t, in.client(t, in.command, args...))
+	return foreign.MustRun(t, in.client(t, in.command, args...))
 }
 
 // writeProfiles has the command write the profiles into the shared config file, and checks every byte of it.
@@ -145,21 +147,21 @@ func TestClientsUseTheProfilesThatTheCommandWrites(t *testing.T) {
 		t.Run("the Go SDK with "+in.name, in.useGoSDK)
 	}
 	for _, in := range installations {
-		for _, cli := range awsCLIs(t) {
+		for _, cli := range foreign.AWSCLIs(t) {
 			for profile, caller := range in.callers {
-				t.Run(cli.version+" as "+profile+" with "+in.name, func(t *testing.T) {
+				t.Run(cli.Version+" as "+profile+" with "+in.name, func(t *testing.T) {
 					t.Parallel()
-					c := in.client(t, cli.path, "--profile", profile, "--output", "json", "sts", "get-caller-identity",
+					c := in.client(t, cli.Path, "--profile", profile, "--output", "json", "sts", "get-caller-identity",
 						"--endpoint-url", in.Endpoint)
-					in.checkARN(t, mustRun(t, c), caller)
+					in.checkARN(t, foreign.MustRun(t, c), caller)
 				})
 			}
 		}
-		for _, python := range pythons(t) {
-			t.Run(python.version+" with "+in.name, func(t *testing.T) {
+		for _, python := range foreign.Pythons(t) {
+			t.Run(python.Version+" with "+in.name, func(t *testing.T) {
 				t.Parallel()
-				c := in.client(t, python.path, "testdata/callers.py", in.Endpoint, "backup", archive)
-				lines := slices.Collect(strings.Lines(mustRun(t, c)))
+				c := in.client(t, python.Path, "testdata/callers.py", in.Endpoint, "backup", archive)
+				lines := slices.Collect(strings.Lines(foreign.MustRun(t, c)))
 				if len(lines) != 2 {
 					t.Fatalf("got %d callers, want 2", len(lines))
 				}
@@ -174,7 +176,7 @@ func TestClientsUseTheProfilesThatTheCommandWrites(t *testing.T) {
 func (in *installation) useGoSDK(t *testing.T) {
 	clearEnvironment(t)
 	for _, variable := range os.Environ() {
-		if name, _, _ := strings.Cut(variable, "="); isOfAWS(name) {
+		if name, _, _ := strings.Cut(variable, "="); foreign.IsOfAWS(name) {
 			if err := os.Unsetenv(name); err != nil { // until the end of the test, after which clearEnvironment restores it
 				t.Fatal(err)
 			}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/awsauth-go/awsauth/emulator"
 	"github.com/awsauth-go/awsauth/internal/agent"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 const (
@@ -77,9 +78,9 @@ type cell struct {
 	stage   *stage
 	program *program
 	door    string
-	front   *front        // of what the program calls
-	env     []string      // what it is told
-	delay   time.Duration // of the first process, so that not all start together
+	front   *foreign.Front // of what the program calls
+	env     []string       // what it is told
+	delay   time.Duration  // of the first process, so that not all start together
 
 	outcome string
 	err     error
@@ -169,8 +170,8 @@ func (c *cell) command(path string, args ...string) *exec.Cmd {
 
 // succeed runs a process that must.
 func succeed(p *exec.Cmd) error {
-	if r := run(p); r.err != nil {
-		return fmt.Errorf("%w\n%s%s", r.err, r.stdout, r.stderr)
+	if r := foreign.Run(p); r.Err != nil {
+		return fmt.Errorf("%w\n%s%s", r.Err, r.Stdout, r.Stderr)
 	}
 	return nil
 }
@@ -220,28 +221,28 @@ func (c *cell) onceInTurn() (began time.Time, err error) {
 
 // check looks at what the server has seen.
 func (c *cell) check() error {
-	calls := c.front.noted()
+	calls := c.front.Noted()
 	if len(calls) < processes {
 		return fmt.Errorf("got %d calls, want %d at least", len(calls), processes)
 	}
 	var failures []error
 	failed, underway := 0, 0
 	for _, call := range calls {
-		if call.failed() {
+		if call.Failed() {
 			failed++
-			if end, known := c.stage.ends.Load(call.key); known {
-				if after := call.at.Sub(end.(time.Time)); 0 <= after && after < underWay {
+			if end, known := c.stage.ends.Load(call.Key); known {
+				if after := call.At.Sub(end.(time.Time)); 0 <= after && after < underWay {
 					underway++
 				}
 			}
-			failures = append(failures, fmt.Errorf("after %v: %v", call.at.Sub(calls[0].at).Round(time.Millisecond), call))
+			failures = append(failures, fmt.Errorf("after %v: %v", call.At.Sub(calls[0].At).Round(time.Millisecond), call))
 		}
 	}
 	c.lastInstant = failed > 0 && underway == failed
-	if lasted := calls[len(calls)-1].at.Sub(calls[0].at); lasted < expiries*sessionLife {
+	if lasted := calls[len(calls)-1].At.Sub(calls[0].At); lasted < expiries*sessionLife {
 		failures = append(failures, fmt.Errorf("got calls for %v, want %v at least", lasted, expiries*sessionLife))
 	}
-	if got := keys(calls); len(got) <= expiries {
+	if got := foreign.Keys(calls); len(got) <= expiries {
 		failures = append(failures, fmt.Errorf("got calls with %d access keys, want %d at least", len(got), expiries+1))
 	}
 	if len(failures) > 5 {
@@ -335,7 +336,7 @@ func runAll(cells []*cell) (late time.Duration) {
 
 func (s *stage) cell(t *testing.T, row *program, door string) *cell {
 	t.Helper()
-	c := &cell{t: t, stage: s, program: row, door: door, front: newFront(t, row.server, "")}
+	c := &cell{t: t, stage: s, program: row, door: door, front: foreign.NewFront(t, row.server, "")}
 	c.env = slices.Concat([]string{
 		"AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region, "AWS_PAGER=", "AWS_ENDPOINT_URL=" + c.front.URL,
 	}, s.doors[door])

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // bucket is where programs that speak S3 alone work.
@@ -21,8 +23,8 @@ const bucket = "programs"
 // rclone lists a bucket: one process that is told by HTTP to do so again and again, or a process each time.
 func rclone(t *testing.T, server string) program {
 	t.Helper()
-	path := findProgram(t, "rclone")
-	_, version, _ := strings.Cut(mustRun(t, foreign(t, path, "version")), "rclone v")
+	path := foreign.Find(t, "rclone")
+	_, version, _ := strings.Cut(foreign.MustRun(t, foreign.Command(t, path, "version")), "rclone v")
 	process := func(c *cell, args ...string) *exec.Cmd {
 		p := c.command(path, args...)
 		p.Env = append(p.Env, "RCLONE_CONFIG=", "RCLONE_CONFIG_LOCAL_TYPE=s3", "RCLONE_CONFIG_LOCAL_PROVIDER=Other", "RCLONE_CONFIG_LOCAL_ENV_AUTH=true",
@@ -33,7 +35,7 @@ func rclone(t *testing.T, server string) program {
 		name: "rclone " + release(version), server: server,
 		once: func(c *cell) error { return succeed(process(c, "lsf", "local:"+bucket)) },
 		lasting: func(c *cell, d time.Duration) error {
-			address := freeAddress(c.t)
+			address := foreign.FreeAddress(c.t)
 			p := process(c, "rcd", "--rc-no-auth", "--rc-addr", address)
 			var stderr bytes.Buffer
 			p.Stderr = &stderr
@@ -83,8 +85,8 @@ var repositories atomic.Int64
 // restic makes repositories, a process each, or one backup that takes as long as its input does.
 func restic(t *testing.T, server string) program {
 	t.Helper()
-	path := findProgram(t, "restic")
-	words := strings.Fields(mustRun(t, foreign(t, path, "version")))
+	path := foreign.Find(t, "restic")
+	words := strings.Fields(foreign.MustRun(t, foreign.Command(t, path, "version")))
 	if len(words) < 2 {
 		t.Fatalf("restic does not say its version: %q", words)
 	}
@@ -165,15 +167,15 @@ var (
 
 // asksEC2 is shown by an HTTP proxy, to which everything goes that is not on loopback.
 func asksEC2(c *cell) error {
-	trap := newTrap(c.t)
+	trap := foreign.NewTrap(c.t)
 	c.env = append(c.env, "HTTP_PROXY="+trap.URL, "http_proxy="+trap.URL)
 	if err := c.program.once(c); err == nil {
 		return errors.New("it has got credentials; want it to ask EC2's own address, and fail")
 	}
-	for _, call := range trap.noted() {
-		if strings.Contains(call.what, "http://169.254.169.254/latest/") {
+	for _, call := range trap.Noted() {
+		if strings.Contains(call.What, "http://169.254.169.254/latest/") {
 			return nil
 		}
 	}
-	return fmt.Errorf("got %v, want it to ask EC2's own address", trap.noted())
+	return fmt.Errorf("got %v, want it to ask EC2's own address", trap.Noted())
 }

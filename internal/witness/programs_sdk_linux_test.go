@@ -2,7 +2,6 @@ package witness
 
 import (
 	"debug/buildinfo"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,15 +15,16 @@ import (
 	"time"
 
 	"github.com/awsauth-go/awsauth/emulator"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // programs are the rows of the table that this machine can run, each with what it calls. Of those that are missing it says so.
 func programs(t *testing.T, local *localAWS, e *emulator.Emulator) (rows []program) {
 	t.Helper()
-	for _, cli := range awsCLIs(t) {
+	for _, cli := range foreign.AWSCLIs(t) {
 		rows = append(rows, awsCLI(cli, local.Endpoint))
 	}
-	for _, python := range pythons(t) {
+	for _, python := range foreign.Pythons(t) {
 		rows = append(rows, boto3(python, local.Endpoint))
 	}
 	add := func(row func(*testing.T, string) program, server string) {
@@ -37,11 +37,11 @@ func programs(t *testing.T, local *localAWS, e *emulator.Emulator) (rows []progr
 	add(javaScript, local.Endpoint)
 	add(goSDK, local.Endpoint)
 	gateway := ""
-	t.Run("find a program", func(t *testing.T) { gateway = findProgram(t, "versitygw") })
+	t.Run("find a program", func(t *testing.T) { gateway = foreign.Find(t, "versitygw") })
 	if gateway == "" {
 		return rows
 	}
-	s3 := startVersitygw(t, e, bucket)
+	s3 := foreign.StartVersitygw(t, e, bucket)
 	add(rclone, s3)
 	add(restic, s3)
 	return rows
@@ -53,25 +53,25 @@ func release(version string) string {
 	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
-func awsCLI(cli tool, server string) program {
-	p := program{name: "AWS CLI " + release(strings.TrimPrefix(cli.version, "aws-cli/")), server: server, heavy: true}
+func awsCLI(cli foreign.Tool, server string) program {
+	p := program{name: "AWS CLI " + release(strings.TrimPrefix(cli.Version, "aws-cli/")), server: server, heavy: true}
 	p.once = func(c *cell) error {
-		return succeed(c.command(cli.path, "sts", "get-caller-identity", "--output", "json", "--endpoint-url", c.front.URL))
+		return succeed(c.command(cli.Path, "sts", "get-caller-identity", "--output", "json", "--endpoint-url", c.front.URL))
 	}
-	if !knowsTokenFiles(cli.version) {
+	if !knowsTokenFiles(cli.Version) {
 		p.cannot = map[string]*reason{doorTokenFile: &noTokenFile}
 	}
 	return p
 }
 
-func boto3(python tool, server string) program {
+func boto3(python foreign.Tool, server string) program {
 	calls := func(c *cell, seconds string) error {
-		return succeed(c.command(python.path, "testdata/calls.py", c.front.URL, seconds))
+		return succeed(c.command(python.Path, "testdata/calls.py", c.front.URL, seconds))
 	}
-	p := scripted("boto3 "+release(strings.TrimPrefix(python.version, "boto3 ")), server, calls)
+	p := scripted("boto3 "+release(strings.TrimPrefix(python.Version, "boto3 ")), server, calls)
 	p.heavy = true
 	p.cannot = map[string]*reason{doorMetadata: &longSessions}
-	if !knowsTokenFiles(python.version) {
+	if !knowsTokenFiles(python.Version) {
 		p.cannot[doorTokenFile] = &noTokenFile
 	}
 	return p
@@ -89,40 +89,12 @@ func scripted(name, server string, calls func(c *cell, seconds string) error) pr
 // javaScript is AWS's SDK for JavaScript, of the versions in testdata/js.
 func javaScript(t *testing.T, server string) program {
 	t.Helper()
-	modules := filepath.Join(witnesses(t), "js", "node_modules")
-	text, err := os.ReadFile(filepath.Join(modules, "@aws-sdk", "client-sts", "package.json"))
-	if err != nil {
-		t.Skipf("there is no SDK for JavaScript: %s where there is npm", remedy)
-	}
-	var client struct{ Version string }
-	if err := json.Unmarshal(text, &client); err != nil {
-		t.Fatal(err)
-	}
-	node, err := newestNode(filepath.Join(witnesses(t), "node", "node_modules", ".bin", "node"), "node")
-	if err != nil {
-		t.Skip(err)
-	}
-	return scripted("SDK for JavaScript "+release(client.Version), server, func(c *cell, seconds string) error {
-		p := c.command(node, "testdata/js/calls.js", seconds)
-		p.Env = append(p.Env, "NODE_PATH="+modules)
+	node := foreign.JavaScript(t)
+	return scripted("SDK for JavaScript "+release(node.Version("@aws-sdk/client-sts")), server, func(c *cell, seconds string) error {
+		p := c.command(node.Path, "testdata/js/calls.js", seconds)
+		p.Env = append(p.Env, node.Modules())
 		return succeed(p)
 	})
-}
-
-// oldestNode is what the SDK demands.
-const oldestNode = 20
-
-func newestNode(candidates ...string) (string, error) {
-	for _, candidate := range candidates {
-		out, err := exec.Command(candidate, "--print", "process.versions.node.split('.')[0]").Output()
-		if err != nil {
-			continue
-		}
-		if major, err := strconv.Atoi(strings.TrimSpace(string(out))); err == nil && major >= oldestNode {
-			return exec.LookPath(candidate)
-		}
-	}
-	return "", fmt.Errorf("there is no node of version %d or newer: %s where there is npm", oldestNode, remedy)
 }
 
 // goSDK is AWS's SDK for Go, of the version in go.mod.
@@ -161,18 +133,18 @@ func asksWithoutToken(c *cell) error {
 			door = value
 		}
 	}
-	endpoint := newFront(c.t, door, strings.TrimSuffix(strings.TrimPrefix(door, "http://"), "/"))
+	endpoint := foreign.NewFront(c.t, door, strings.TrimSuffix(strings.TrimPrefix(door, "http://"), "/"))
 	c.env = append(withoutVariable(c.env, variable), variable+"="+endpoint.URL+"/")
 	if err := c.program.once(c); err == nil {
 		return errors.New("it has got credentials; want it to ask without a token, and fail")
 	}
-	calls := endpoint.noted()
+	calls := endpoint.Noted()
 	if len(calls) == 0 {
 		return errors.New("it has not asked the endpoint; want it to ask without a token")
 	}
 	for _, call := range calls {
-		if call.authorization || call.status != 403 {
-			return fmt.Errorf("got %v, with a token %t; want 403 without", call, call.authorization)
+		if call.Authorization || call.Status != 403 {
+			return fmt.Errorf("got %v, with a token %t; want 403 without", call, call.Authorization)
 		}
 	}
 	return nil
@@ -191,12 +163,12 @@ func keepsWhatHasEnded(c *cell) error {
 	if err := c.program.lasting(c, sessionLife*3/2); err == nil {
 		return errors.New("no call has failed; want those after the first session's end to")
 	}
-	calls := c.front.noted()
+	calls := c.front.Noted()
 	if len(calls) == 0 {
 		return errors.New("it has made no call")
 	}
 	last := calls[len(calls)-1]
-	if !last.failed() || !slices.Contains(keys(calls), last.key) {
+	if !last.Failed() || !slices.Contains(foreign.Keys(calls), last.Key) {
 		return fmt.Errorf("got %v at last, want it refused, and signed with a key that was good before", last)
 	}
 	return nil

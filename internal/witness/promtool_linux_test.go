@@ -7,14 +7,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 const alerts = "../../contrib/prometheus/awsauth.rules.yaml"
 
 // Prometheus's own tool reads the alerts, and each fires when it should and not before.
 func TestAlertsFire(t *testing.T) {
-	promtool := findProgram(t, "promtool")
-	mustRun(t, foreign(t, promtool, "check", "rules", alerts))
+	promtool := foreign.Find(t, "promtool")
+	foreign.MustRun(t, foreign.Command(t, promtool, "check", "rules", alerts))
 	text, err := os.ReadFile("testdata/alerts.test.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +27,7 @@ func TestAlertsFire(t *testing.T) {
 	}
 	test := filepath.Join(t.TempDir(), "alerts.test.yaml")
 	writeFile(t, test, strings.Replace(string(text), "[RULES]", "["+rules+"]", 1))
-	mustRun(t, foreign(t, promtool, "test", "rules", test))
+	foreign.MustRun(t, foreign.Command(t, promtool, "test", "rules", test))
 	raw, err := os.ReadFile(alerts)
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +41,7 @@ func TestAlertsFire(t *testing.T) {
 
 // Prometheus's own tool finds nothing to say about what the agent answers.
 func TestMetricsAreWellFormed(t *testing.T) {
-	promtool := findProgram(t, "promtool")
+	promtool := foreign.Find(t, "promtool")
 	in := install(t, newScene(t, "--seed", seed(t, archiveSeed)), "a plain path", "bin", "acme configuration")
 	in.startAgent(t)
 	answer, err := http.Get("http://" + in.health + "/metrics")
@@ -51,17 +53,17 @@ func TestMetricsAreWellFormed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := foreign(t, promtool, "check", "metrics")
+	c := foreign.Command(t, promtool, "check", "metrics")
 	c.Stdin = strings.NewReader(string(metrics))
-	if r := run(c); r.err != nil || r.stdout+r.stderr != "" {
-		t.Errorf("promtool says: %v %s%s", r.err, r.stdout, r.stderr)
+	if r := foreign.Run(c); r.Err != nil || r.Stdout+r.Stderr != "" {
+		t.Errorf("promtool says: %v %s%s", r.Err, r.Stdout, r.Stderr)
 	}
 	if !strings.Contains(string(metrics), `awsauth_credential_held{name="backup",type="session"} 1`) {
 		t.Errorf("the metrics are\n%s", metrics)
 	}
-	c = foreign(t, promtool, "check", "metrics") // it would say something
+	c = foreign.Command(t, promtool, "check", "metrics") // it would say something
 	c.Stdin = strings.NewReader("# TYPE a counter\na{b=\"c\"} 1\n")
-	if r := run(c); r.stdout+r.stderr == "" {
+	if r := foreign.Run(c); r.Stdout+r.Stderr == "" {
 		t.Error("promtool finds nothing in what is wrong")
 	}
 }

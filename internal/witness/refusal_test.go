@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // refusedCredentials are credentials that AWS refuses, and the codes with which its services do. IAM's are those of STS.
@@ -57,7 +59,7 @@ func (s *scene) getSession(t *testing.T) aws.Credentials {
 		SecretAccessKey, SessionToken string
 		Expiration                    time.Time
 	}
-	out := mustRun(t, foreign(t, command, s.sessionArgs(s.id)...))
+	out := foreign.MustRun(t, foreign.Command(t, command, s.sessionArgs(s.id)...))
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/awsauth-go/awsauth/identity"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 	"github.com/awsauth-go/awsauth/sigv4x509"
 )
 
@@ -81,5 +82,5 @@ func (p *authority) verifies(certificate *x509.Certificate, text string, signatu
 	p.write("verify.sig", string(signature))
 	c := p.command("dgst", "-sha256", "-verify", "verify.pub", "-signature", "verify.sig")
 	c.Stdin = strings.NewReader(text)
-	return strings.TrimSpace(run(c).stdout) == "Verified OK"
+	return strings.TrimSpace(foreign.Run(c).Stdout) == "Verified OK"
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 var exposureForm = regexp.MustCompile(`Overall exposure level for awsauth-agent.service: ([0-9.]+) `)
@@ -13,16 +15,16 @@ var exposureForm = regexp.MustCompile(`Overall exposure level for awsauth-agent.
 // The agent's unit is one that systemd reads without a complaint, and exposes little.
 func TestTheUnitOfTheAgent(t *testing.T) {
 	const unit = "../../contrib/systemd/awsauth-agent.service"
-	r := run(exec.CommandContext(t.Context(), installed(t, "systemd-analyze"), "security", "--offline=true", "--no-pager", unit))
-	found := exposureForm.FindStringSubmatch(r.stdout)
-	if r.err != nil || found == nil {
-		t.Fatalf("%v: %s%s", r.err, r.stdout, r.stderr)
+	r := foreign.Run(exec.CommandContext(t.Context(), installed(t, "systemd-analyze"), "security", "--offline=true", "--no-pager", unit))
+	found := exposureForm.FindStringSubmatch(r.Stdout)
+	if r.Err != nil || found == nil {
+		t.Fatalf("%v: %s%s", r.Err, r.Stdout, r.Stderr)
 	}
 	exposure, err := strconv.ParseFloat(found[1], 64)
 	if err != nil || exposure > 1.5 {
 		t.Errorf("got an exposure of %s, %v, want 1.5 at most", found[1], err)
 	}
-	for line := range strings.Lines(r.stderr) {
+	for line := range strings.Lines(r.Stderr) {
 		if strings.Contains(line, "awsauth-agent.service:") {
 			t.Errorf("systemd says: %s", line)
 		}
@@ -34,20 +36,20 @@ func TestTheUnitOfTheAgent(t *testing.T) {
 func TestTheUnitOfTheAgentsSockets(t *testing.T) {
 	c := exec.CommandContext(t.Context(), installed(t, "systemd-analyze"), "verify", "--man=no", "../../contrib/systemd/awsauth-agent.socket")
 	c.Env = append(c.Environ(), "SYSTEMD_UNIT_PATH=../../contrib/systemd:")
-	complaints(t, run(c))
+	complaints(t, foreign.Run(c))
 }
 
 // complaints reports what systemd says of our units. That /usr/local/bin/awsauth is not there is true on a host that only tests it.
-func complaints(t *testing.T, r result) {
+func complaints(t *testing.T, r foreign.Result) {
 	t.Helper()
 	const absent = "is not executable: No such file or directory"
-	for line := range strings.Lines(r.stdout + r.stderr) {
+	for line := range strings.Lines(r.Stdout + r.Stderr) {
 		if strings.Contains(line, "awsauth-agent.") && !strings.Contains(line, absent) {
 			t.Errorf("systemd says: %s", line)
 		}
 	}
-	if r.err != nil && !strings.Contains(r.stderr, absent) {
-		t.Errorf("%v: %s", r.err, r.stderr)
+	if r.Err != nil && !strings.Contains(r.Stderr, absent) {
+		t.Errorf("%v: %s", r.Err, r.Stderr)
 	}
 }
 
@@ -56,5 +58,5 @@ func TestTheUnitOfAUsersAgent(t *testing.T) {
 	const unit = "../../contrib/systemd/user/awsauth-agent.service"
 	c := exec.CommandContext(t.Context(), installed(t, "systemd-analyze"), "verify", "--user", "--man=no", unit)
 	c.Env = append(c.Environ(), "XDG_RUNTIME_DIR="+t.TempDir(), "HOME="+t.TempDir())
-	complaints(t, run(c))
+	complaints(t, foreign.Run(c))
 }

@@ -1,4 +1,4 @@
-package witness
+package foreign
 
 import (
 	"fmt"
@@ -13,32 +13,32 @@ import (
 	"time"
 )
 
-// front stands before a server on loopback, and notes what one client asks of it and what it answers, whatever the client makes
+// Front stands before a server on loopback, and notes what one client asks of it and what it answers, whatever the client makes
 // of that. Host and signed headers stay as they are.
-type front struct {
+type Front struct {
 	URL string
 
 	mu    sync.Mutex // guards calls
-	calls []call
+	calls []Call
 }
 
-// call is one request and its answer.
-type call struct {
-	at            time.Time
-	what          string // method and path
-	authorization bool
-	key           string // access key ID that has signed
-	status        int
+// Call is one request and its answer.
+type Call struct {
+	At            time.Time
+	What          string // method and path
+	Authorization bool   // the header was there
+	Key           string // access key ID that has signed
+	Status        int
 }
 
-// newFront begins a front before a server. With as, requests are sent on under that Host.
-func newFront(t testing.TB, server, as string) *front {
+// NewFront begins one before a server. With as, requests are sent on under that Host.
+func NewFront(t testing.TB, server, as string) *Front {
 	t.Helper()
 	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := new(front)
+	f := new(Front)
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(u)
@@ -60,10 +60,10 @@ func newFront(t testing.TB, server, as string) *front {
 	return f
 }
 
-// newTrap begins an HTTP proxy that answers 404 to everything: for clients that ask somebody who is not here.
-func newTrap(t testing.TB) *front {
+// NewTrap begins an HTTP proxy that answers 404 to everything: for clients that ask somebody who is not here.
+func NewTrap(t testing.TB) *Front {
 	t.Helper()
-	f := new(front)
+	f := new(Front)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.note(r, http.StatusNotFound)
 		w.WriteHeader(http.StatusNotFound)
@@ -73,7 +73,7 @@ func newTrap(t testing.TB) *front {
 	return f
 }
 
-func (f *front) note(r *http.Request, status int) {
+func (f *Front) note(r *http.Request, status int) {
 	given := r.Header.Get("Authorization")
 	_, credential, _ := strings.Cut(given, "Credential=")
 	key, _, _ := strings.Cut(credential, "/")
@@ -83,28 +83,29 @@ func (f *front) note(r *http.Request, status int) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.calls = append(f.calls, call{time.Now(), what, given != "", key, status})
+	f.calls = append(f.calls, Call{time.Now(), what, given != "", key, status})
 }
 
-func (f *front) noted() []call {
+// Noted are all calls until now.
+func (f *Front) Noted() []Call {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.calls)
 }
 
-// failed reports whether a call was refused, or not answered. That something does not exist is no failure.
-func (c call) failed() bool { return c.status >= 400 && c.status != http.StatusNotFound }
+// Failed reports whether a call was refused, or not answered. That something does not exist is no failure.
+func (c Call) Failed() bool { return c.Status >= 400 && c.Status != http.StatusNotFound }
 
 // String has the end of the access key ID alone.
-func (c call) String() string {
-	return fmt.Sprintf("%s …%s %d", c.what, c.key[max(0, len(c.key)-4):], c.status)
+func (c Call) String() string {
+	return fmt.Sprintf("%s …%s %d", c.What, c.Key[max(0, len(c.Key)-4):], c.Status)
 }
 
-// keys answers the access keys by which calls were signed that were answered well, in order.
-func keys(calls []call) (all []string) {
+// Keys answers the access keys by which calls were signed that were answered well, in order.
+func Keys(calls []Call) (all []string) {
 	for _, c := range calls {
-		if c.key != "" && !c.failed() && !slices.Contains(all, c.key) {
-			all = append(all, c.key)
+		if c.Key != "" && !c.Failed() && !slices.Contains(all, c.Key) {
+			all = append(all, c.Key)
 		}
 	}
 	return all
