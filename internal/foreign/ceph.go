@@ -111,5 +111,6 @@ func (c *Ceph) tool(name string, args ...string) string {
 
 func (c *Ceph) daemon(name string, args ...string) {
 	c.t.Helper()
-	Start(c.t, Command(c.t, Find(c.t, name), append(args, "-c", c.configuration, "-f")...))
+	d := Command(c.t, Find(c.t, name), append(args, "-c", c.configuration, "-f")...)
+	start(c.t, d, func() error { return d.Process.Kill() }) // told to stop, a store stays that has lost its monitor
 }

@@ -157,8 +157,12 @@ func MustRun(t testing.TB, c *exec.Cmd) string {
 // Start runs a server until the test ends, which tells it to stop. What it says on standard error is the test's.
 func Start(t testing.TB, c *exec.Cmd) {
 	t.Helper()
-	c.Stderr, c.Cancel = t.Output(), func() error { return c.Process.Signal(syscall.SIGTERM) }
-	c.WaitDelay = 10 * time.Second
+	start(t, c, func() error { return c.Process.Signal(syscall.SIGTERM) })
+}
+
+func start(t testing.TB, c *exec.Cmd, stop func() error) {
+	t.Helper()
+	c.Stderr, c.Cancel, c.WaitDelay = t.Output(), stop, 10*time.Second
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}

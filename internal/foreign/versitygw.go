@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,6 +61,7 @@ type VersityIAM struct {
 	S3, IAM string          // URLs; IAM's is that of STS too
 	Root    aws.Credentials // who may do everything there
 
+	mu   sync.Mutex // guards file
 	file string
 }
 
@@ -91,6 +93,8 @@ type Session struct {
 // Plant adds sessions: versitygw v1.8.0 keeps them in a file, which it reads anew for each request. No other call of its IAM may run.
 func (v *VersityIAM) Plant(t testing.TB, sessions ...Session) {
 	t.Helper()
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	text, err := os.ReadFile(v.file)
 	if err != nil {
 		t.Fatal(err)
