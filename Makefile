@@ -1,6 +1,7 @@
 # make test      everything that must hold, with what it needs beside Go and make
 # make lint      vet, gofumpt and staticcheck alone
 # make build     bin/awsauth, stripped, without cgo
+# make connectors  the matrix of services, credentials and mistakes, and long work; fails when a cell is not as expected
 # make bench     ratios against limits, added to docs/benchmarks.md
 # make fuzz      every fuzz target for FUZZTIME
 # make soak      the full forms of the long tests: kills, interleavings, random files, faults
@@ -18,7 +19,7 @@ LDFLAGS   = -s -w -buildid= -X github.com/awsauth-go/awsauth/internal/cli.Versio
 BUILD     = CGO_ENABLED=0 $(GO) build -buildvcs=false
 TOOL      = $(GO) tool -modfile=$(CURDIR)/tools/go.mod
 
-.PHONY: test witnesses lint tidy cross race build bench fuzz soak docs release clean
+.PHONY: test witnesses lint tidy cross race build connectors bench fuzz soak docs release clean
 
 test: witnesses
 	@$(MAKE) --no-print-directory lint tidy cross race
@@ -62,6 +63,10 @@ build:
 	@mkdir -p bin
 	$(BUILD) -trimpath -ldflags '$(LDFLAGS)' -o bin/awsauth$$($(GO) env GOEXE) ./cmd/awsauth
 
+# In the directory of the tests, so that go test passes on what they print.
+connectors: witnesses
+	$(GO) -C examples/connectors test -count=1 -show
+
 bench: build
 	CGO_ENABLED=0 $(GO) run ./internal/bench -binary bin/awsauth$$($(GO) env GOEXE) -append docs/benchmarks.md
 
@@ -87,6 +92,7 @@ soak:
 		grep -v '^=== ' $$log; \
 		[ $$passed = 0 ] || exit 1; \
 	done
+	AWSAUTH_SOAK=1 $(GO) -C examples/connectors test -count=1 -timeout 60m -show
 
 docs:
 	$(GO) run ./internal/cli/gen -docs docs/commands

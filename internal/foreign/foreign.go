@@ -184,6 +184,29 @@ func shortDir(t testing.TB) string {
 	return dir
 }
 
+// Lateness runs something that counts seconds, and answers by how much this process was late at worst meanwhile: on a host that is too busy
+// it may fail for nothing else.
+func Lateness(run func()) (late time.Duration) {
+	done, watched := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(watched)
+		for {
+			const nap = 20 * time.Millisecond
+			began := time.Now()
+			select {
+			case <-done:
+				return
+			case <-time.After(nap):
+				late = max(late, time.Since(began)-nap)
+			}
+		}
+	}()
+	run()
+	close(done)
+	<-watched
+	return late
+}
+
 // FreeAddress is an address of loopback that nobody listens on.
 func FreeAddress(t testing.TB) string {
 	t.Helper()

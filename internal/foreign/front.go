@@ -1,11 +1,14 @@
 package foreign
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +32,7 @@ type Call struct {
 	Authorization bool   // the header was there
 	Key           string // access key ID that has signed
 	Status        int
+	Code          string // of an error, as the service says it
 }
 
 // NewFront begins one before a server. With as, requests are sent on under that Host.
@@ -47,10 +51,14 @@ func NewFront(t testing.TB, server, as string) *Front {
 				r.Out.Host = as
 			}
 		},
-		Transport:      &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16},
-		ModifyResponse: func(r *http.Response) error { f.note(r.Request, r.StatusCode); return nil },
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			f.note(r, http.StatusBadGateway)
+		Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16},
+		ModifyResponse: func(r *http.Response) error {
+			code, err := errorCode(r)
+			f.note(r.Request, r.StatusCode, code)
+			return err
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, _ error) {
+			f.note(r, http.StatusBadGateway, "")
 			w.WriteHeader(http.StatusBadGateway)
 		},
 	}
@@ -60,12 +68,30 @@ func NewFront(t testing.TB, server, as string) *Front {
 	return f
 }
 
+// ErrorForm finds the code of an error in the body of an answer, in the forms that AWS's protocols have for it.
+var ErrorForm = regexp.MustCompile(`<Code>(\w+)</Code>|"__type"\s*:\s*"(?:[^"#]*#)?(\w+)"`)
+
+// errorCode reads the code of an error. The body can still be read afterwards.
+func errorCode(r *http.Response) (code string, err error) {
+	if r.StatusCode < 400 {
+		return "", nil
+	}
+	code, _, _ = strings.Cut(r.Header.Get("X-Amzn-Errortype"), ":")
+	body, err := io.ReadAll(r.Body)
+	_ = r.Body.Close() // it has been read
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if found := ErrorForm.FindSubmatch(body); code == "" && found != nil {
+		code = string(found[1]) + string(found[2])
+	}
+	return code, err
+}
+
 // NewTrap begins an HTTP proxy that answers 404 to everything: for clients that ask somebody who is not here.
 func NewTrap(t testing.TB) *Front {
 	t.Helper()
 	f := new(Front)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f.note(r, http.StatusNotFound)
+		f.note(r, http.StatusNotFound, "")
 		w.WriteHeader(http.StatusNotFound)
 	}))
 	t.Cleanup(s.Close)
@@ -73,7 +99,7 @@ func NewTrap(t testing.TB) *Front {
 	return f
 }
 
-func (f *Front) note(r *http.Request, status int) {
+func (f *Front) note(r *http.Request, status int, code string) {
 	given := r.Header.Get("Authorization")
 	_, credential, _ := strings.Cut(given, "Credential=")
 	key, _, _ := strings.Cut(credential, "/")
@@ -83,7 +109,7 @@ func (f *Front) note(r *http.Request, status int) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.calls = append(f.calls, Call{time.Now(), what, given != "", key, status})
+	f.calls = append(f.calls, Call{time.Now(), what, given != "", key, status, code})
 }
 
 // Noted are all calls until now.

@@ -309,29 +309,14 @@ const underWay = 500 * time.Millisecond
 
 // runAll fills cells, all at once, and answers by how much this process was late at worst meanwhile.
 func runAll(cells []*cell) (late time.Duration) {
-	done, watched := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(watched)
-		for {
-			const nap = 20 * time.Millisecond
-			began := time.Now()
-			select {
-			case <-done:
-				return
-			case <-time.After(nap):
-				late = max(late, time.Since(began)-nap)
-			}
+	return foreign.Lateness(func() {
+		var all sync.WaitGroup
+		for i, c := range cells {
+			c.delay = between * time.Duration(i) / time.Duration(len(cells))
+			all.Go(func() { c.outcome, c.err = c.run() })
 		}
-	}()
-	var all sync.WaitGroup
-	for i, c := range cells {
-		c.delay = between * time.Duration(i) / time.Duration(len(cells))
-		all.Go(func() { c.outcome, c.err = c.run() })
-	}
-	all.Wait()
-	close(done)
-	<-watched
-	return late
+		all.Wait()
+	})
 }
 
 func (s *stage) cell(t *testing.T, row *program, door string) *cell {

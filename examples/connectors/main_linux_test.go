@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,6 +36,10 @@ func TestMain(m *testing.M) {
 }
 
 func prepareAndRun(m *testing.M) (code int, err error) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "12"); err != nil { // they wait more than they compute
+		return 1, err
+	}
 	if os.Getenv(inNamespace) != "" {
 		command, alone = os.Getenv(commandPath), true
 		if err := ownnet.Up(); err != nil {

@@ -10,10 +10,11 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"text/tabwriter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -66,6 +67,8 @@ type checker struct {
 // note says why a cell is empty.
 type note struct{ mark, text string }
 
+func (n note) String() string { return "- **" + n.mark + "** " + n.text + "\n" }
+
 var (
 	hasNoToken   = note{"a", "A static key has no session token and no end."}
 	asksForNone  = note{"b", "GetCallerIdentity needs no permission."}
@@ -104,14 +107,20 @@ func (c *checker) spoil(t *testing.T, k kind, s state) aws.Credentials {
 	case expired:
 		return c.ended(t, k)
 	}
-	got := c.source.get(t, k, true)
+	return spoiled(t, c.source, k, s)
+}
+
+// spoiled answers credentials that are good, or of which one part is wrong.
+func spoiled(t testing.TB, from source, k kind, s state) aws.Credentials {
+	t.Helper()
+	got := from.get(t, k, true)
 	switch s {
 	case wrongSecret:
-		got.SecretAccessKey = c.source.get(t, k, false).SecretAccessKey
+		got.SecretAccessKey = from.get(t, k, false).SecretAccessKey
 	case noToken:
 		got.SessionToken = ""
 	case otherToken:
-		got.SessionToken = c.source.get(t, k, true).SessionToken
+		got.SessionToken = from.get(t, k, true).SessionToken
 	}
 	return got
 }
@@ -147,8 +156,6 @@ func (c *checker) refusal(ctx context.Context, given aws.Credentials) (code stri
 // listener reads the error code out of the body of an answer.
 type listener struct{ code string }
 
-var codeForm = regexp.MustCompile(`<Code>(\w+)</Code>`)
-
 func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil || answer.StatusCode < 400 {
@@ -156,8 +163,8 @@ func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	text, err := io.ReadAll(answer.Body)
 	_ = answer.Body.Close() // it has been read
-	if found := codeForm.FindSubmatch(text); found != nil {
-		l.code = string(found[1])
+	if found := foreign.ErrorForm.FindSubmatch(text); found != nil {
+		l.code = string(found[1]) + string(found[2])
 	}
 	answer.Body = io.NopCloser(bytes.NewReader(text))
 	return answer, err
@@ -196,7 +203,10 @@ func (c *checker) cell(t *testing.T, k kind, s state) string {
 
 const failed = "**failed**"
 
-var update = flag.Bool("update", false, "write the tables of docs/connectors.md anew")
+var (
+	update = flag.Bool("update", false, "write the tables of docs/connectors.md anew")
+	show   = flag.Bool("show", false, "print them")
+)
 
 const page = "../../docs/connectors.md"
 
@@ -254,15 +264,30 @@ func (m *matrix) compare(t *testing.T) {
 	}
 	below := "\n"
 	for _, n := range notes {
-		below += "- **" + n.mark + "** " + n.text + "\n"
+		below += n.String()
 	}
 	head := []string{"service", "checked by", "credentials"}
 	for _, s := range states {
 		head = append(head, string(s))
 	}
+	display(head, rows)
 	foreign.Table{
 		Path: page, From: "<!-- matrix: made by make connectors -->\n", To: "<!-- end of the matrix -->\n", Head: head, Key: 3, Below: below,
 	}.Compare(t, rows, *update)
+}
+
+// display prints a table for people, and says what was not here.
+func display(head []string, rows [][]string) {
+	if !*show {
+		return
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, strings.ToUpper(strings.Join(head, "\t")))
+	for _, row := range rows {
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	fmt.Fprintln(w)
+	_ = w.Flush() // who reads may have gone
 }
 
 // The servers, as the table names them.
@@ -277,6 +302,7 @@ const (
 
 // Every service takes every kind of credentials that is good, and refuses what is wrong with its own error code.
 func TestServicesWithCredentials(t *testing.T) {
+	t.Parallel()
 	m := &matrix{cells: map[[4]string]string{}}
 	t.Run("servers", func(t *testing.T) {
 		for _, server := range []struct {
