@@ -137,7 +137,7 @@ func behindCeph(t *testing.T, m *matrix) {
 	topics := amazonSNS
 	topics.work = listTopics
 	m.fill(t, &checker{
-		service: topics, name: byCeph, endpoint: ceph.Endpoint, source: a, life: 15 * time.Minute,
+		service: topics, name: byCeph, endpoint: ceph.Endpoint, source: a, configuration: a.configuration(t, a), life: 15 * time.Minute,
 		codes:       map[state]string{wrongSecret: "SignatureDoesNotMatch", noToken: "AccessDenied", otherToken: "AccessDenied", expired: "AccessDenied"},
 		staticCodes: map[state]string{wrongSecret: "AccessDenied"},
 		not:         map[state]*note{denied: &topicsOfAll},
@@ -232,6 +232,7 @@ func behindMoto(t *testing.T, m *matrix) {
 		{service: awsSTS, codes: likeSTS},
 	} {
 		c.name, c.endpoint, c.source, c.not = byMoto, endpoint, source, map[state]*note{expired: &neverExpires}
+		c.configuration = source.configuration(t, source)
 		t.Run(c.service.title, func(t *testing.T) { m.fill(t, c) })
 	}
 }

@@ -77,35 +77,11 @@ func newOffice(t testing.TB) *office {
 		o.expired[k] = a.ending(t, k, time.Second)
 	}
 	time.Sleep(2100 * time.Millisecond) // ends are in whole seconds
-	o.configuration = filepath.Join(t.TempDir(), "awsauth.yaml")
-	var text strings.Builder
-	fmt.Fprintf(&text, "defaults: {endpoint_url: %q}\ncredentials:\n", a.endpoint)
-	for may, names := range map[bool][2]string{true: {worker, archive}, false: {idle, unused}} {
-		secret := filepath.Join(filepath.Dir(o.configuration), names[0])
-		write(t, secret, a.created.Users[names[0]].SecretAccessKey)
-		fmt.Fprintf(&text, "  %s: {type: static, access_key_id: %s, secret_access_key: %q}\n", configured(static, may), a.created.Users[names[0]].AccessKeyID, "file:"+secret)
-		fmt.Fprintf(&text, "  %s: {type: session, certificate: %q, role_arn: %q, profile_arn: %q, trust_anchor_arn: %q}\n", configured(session, may),
-			"file:"+a.certificate+"?key="+a.key, a.created.Roles[names[0]], a.created.Profiles["local"], a.created.TrustAnchors["factory"])
-		fmt.Fprintf(&text, "  %s: {type: assume-role, source: %s, role_arn: %q}\n", configured(chained, may), configured(session, may), a.created.Roles[names[1]])
-	}
-	write(t, o.configuration, text.String())
+	o.configuration = a.configuration(t, a)
 	endpoint := httptest.NewServer(&container.Handler{Find: o.grant})
 	t.Cleanup(endpoint.Close)
 	o.containers = endpoint.URL
 	return o
-}
-
-func write(t testing.TB, path, text string) {
-	t.Helper()
-	check(t, os.WriteFile(path, []byte(text), 0o600))
-}
-
-// configured is the name of credentials in the configuration.
-func configured(k kind, may bool) string {
-	if may {
-		return "good-" + string(k)
-	}
-	return "idle-" + string(k)
 }
 
 // credentials are some in a state.

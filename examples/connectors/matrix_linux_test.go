@@ -60,6 +60,8 @@ type checker struct {
 	staticCodes map[state]string
 	// not has the states that do not come to pass here, and why.
 	not map[state]*note
+	// configuration is the command's, of credentials that are good there; empty where it cannot get them.
+	configuration string
 	// life is how long the shortest session lives there; no time for as short as one likes.
 	life time.Duration
 }
@@ -232,6 +234,7 @@ func (m *matrix) fill(t *testing.T, c *checker) {
 				m.cells[[4]string{c.service.title, c.name, string(k), string(s)}] = text
 			})
 		}
+		t.Run(fmt.Sprintf("%s credentials, without an SDK", k), func(t *testing.T) { c.withoutSDK(t, k) })
 	}
 }
 
@@ -365,7 +368,7 @@ func with(codes map[state]string, others map[state]string) map[state]string {
 func behindVersity(t *testing.T, m *matrix) {
 	a := newAccount(t, emulator.Config{}, nil)
 	m.fill(t, &checker{
-		service: amazonS3, name: byVersity, endpoint: foreign.StartVersitygw(t, a.emulator, bucket), source: a,
+		service: amazonS3, name: byVersity, endpoint: foreign.StartVersitygw(t, a.emulator, bucket), source: a, configuration: a.configuration(t, a),
 		codes: with(s3Codes, map[state]string{otherToken: "InvalidAccessKeyId"}),
 	}) // the emulator is asked for key and token at once
 }
@@ -385,7 +388,7 @@ func behindGateway(t *testing.T, m *matrix) {
 		{service: amazonSNS, codes: with(queryCodes, map[state]string{denied: "AuthorizationError"})},
 		{service: amazonRekognition, codes: jsonCodes},
 	} {
-		c.name, c.endpoint, c.source = byGateway, a.endpoint, a
+		c.name, c.endpoint, c.source, c.configuration = byGateway, a.endpoint, a, a.configuration(t, a)
 		t.Run(c.service.title, func(t *testing.T) { m.fill(t, c) })
 	}
 	witness.check(t)
@@ -393,5 +396,5 @@ func behindGateway(t *testing.T, m *matrix) {
 
 func atTheEmulator(t *testing.T, m *matrix) {
 	a := newAccount(t, emulator.Config{}, nil)
-	m.fill(t, &checker{service: awsSTS, name: byEmulator, endpoint: a.endpoint, source: a, codes: queryCodes})
+	m.fill(t, &checker{service: awsSTS, name: byEmulator, endpoint: a.endpoint, source: a, configuration: a.configuration(t, a), codes: queryCodes})
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -230,6 +231,39 @@ func (a *account) ending(t testing.TB, k kind, after time.Duration) aws.Credenti
 	c := a.retrieve(t, k, true)
 	c.Expires = time.Now().Add(after) // not by the emulator's clock
 	return c
+}
+
+// configuration writes one for the command, with credentials of every kind that are not spoiled; static ones are those of a source.
+func (a *account) configuration(t testing.TB, statics source) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "awsauth.yaml")
+	var text strings.Builder
+	text.WriteString("credentials:\n")
+	for may, names := range map[bool][2]string{true: {worker, archive}, false: {idle, unused}} {
+		secret, key := filepath.Join(filepath.Dir(path), names[0]), statics.get(t, static, may)
+		write(t, secret, key.SecretAccessKey)
+		fmt.Fprintf(&text, "  %s: {type: static, access_key_id: %s, secret_access_key: %q}\n", configured(static, may), key.AccessKeyID, "file:"+secret)
+		fmt.Fprintf(&text, "  %s: {type: session, endpoint_url: %q, certificate: %q, role_arn: %q, profile_arn: %q, trust_anchor_arn: %q}\n",
+			configured(session, may), a.endpoint, "file:"+a.certificate+"?key="+a.key, a.created.Roles[names[0]], a.created.Profiles["local"],
+			a.created.TrustAnchors["factory"])
+		fmt.Fprintf(&text, "  %s: {type: assume-role, endpoint_url: %q, source: %s, role_arn: %q}\n", configured(chained, may), a.assume,
+			configured(session, may), a.created.Roles[names[1]])
+	}
+	write(t, path, text.String())
+	return path
+}
+
+func write(t testing.TB, path, text string) {
+	t.Helper()
+	check(t, os.WriteFile(path, []byte(text), 0o600))
+}
+
+// configured is the name of credentials in the configuration.
+func configured(k kind, may bool) string {
+	if may {
+		return "good-" + string(k)
+	}
+	return "idle-" + string(k)
 }
 
 // backend is the URL of a handler that stands behind the emulator.

@@ -1,0 +1,137 @@
+package connectors
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
+	"github.com/awsauth-go/awsauth/sigv4"
+)
+
+// plain is a request as it is written by hand, and what is in its answer.
+type plain struct {
+	method, path, body string
+	header             http.Header
+	want               string
+}
+
+// plainly answers the one call of a service, for who has no SDK.
+func plainly(t testing.TB, service string) plain {
+	t.Helper()
+	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	switch service {
+	case "s3":
+		return plain{method: http.MethodGet, path: "/" + bucket + "?list-type=2", want: "<ListBucketResult"}
+	case "sqs":
+		return plain{method: http.MethodPost, path: "/", body: "{}", want: "{", header: http.Header{
+			"Content-Type": {"application/x-amz-json-1.0"}, "X-Amz-Target": {"AmazonSQS.ListQueues"},
+		}}
+	case "sns":
+		return plain{method: http.MethodPost, path: "/", body: "Action=ListTopics&Version=2010-03-31", header: form, want: "<ListTopicsResult>"}
+	case "sts":
+		return plain{method: http.MethodPost, path: "/", body: "Action=GetCallerIdentity&Version=2011-06-15", header: form, want: "<Arn>arn:aws:"}
+	}
+	body, err := json.Marshal(map[string]any{"Image": map[string]any{"Bytes": picture(blue)}})
+	check(t, err)
+	return plain{method: http.MethodPost, path: "/", body: string(body), want: `"Labels"`, header: http.Header{
+		"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {"RekognitionService.DetectLabels"},
+	}}
+}
+
+// withoutSDK has requests signed by package sigv4 and by the command, and sent by net/http and curl.
+func (c *checker) withoutSDK(t *testing.T, k kind) {
+	p := plainly(t, c.service.name)
+	region := c.config(nil).Region
+	signed, err := sigv4.Sign(t.Context(), c.source.get(t, k, true), sigv4.Request{
+		Method: p.method, URL: c.endpoint + p.path, Header: p.header, Body: []byte(p.body), Service: c.service.name, Region: region,
+	}, time.Now())
+	check(t, err)
+	status, answer := send(t, signed, p.body)
+	if status != http.StatusOK || !strings.Contains(answer, p.want) {
+		t.Errorf("signed by the package: got %d %s, want %s", status, answer, p.want)
+	}
+	if c.configuration == "" {
+		return
+	}
+	dir := t.TempDir()
+	args := []string{
+		"sign-request", configured(k, true), "--config", c.configuration, "--url", c.endpoint + p.path, "--method", p.method,
+		"--service", c.service.name, "--service-region", region, "--format", "curl", "--no-cache",
+	}
+	for name, values := range p.header {
+		args = append(args, "--header", name+": "+values[0])
+	}
+	if p.body != "" {
+		path := filepath.Join(dir, "body")
+		write(t, path, p.body)
+		args = append(args, "--body", path)
+	}
+	run := func(path string, args ...string) string {
+		command := foreign.Command(t, path, args...)
+		command.Env = append(command.Env, "HOME="+dir, "XDG_RUNTIME_DIR="+dir)
+		return foreign.MustRun(t, command)
+	}
+	printed := run(command, args...)
+	if answer := run("sh", "-c", strings.Replace(printed, "curl ", "curl --silent --show-error ", 1)); !strings.Contains(answer, p.want) {
+		t.Errorf("signed by the command: got %s, want %s", answer, p.want)
+	}
+}
+
+func send(t *testing.T, signed *sigv4.Signed, body string) (status int, answer string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), signed.Method, signed.URL, bytes.NewReader([]byte(body)))
+	check(t, err)
+	r.Header, r.Host = signed.Header, signed.Host
+	got, err := http.DefaultClient.Do(r)
+	check(t, err)
+	defer got.Body.Close()
+	text, err := io.ReadAll(got.Body)
+	check(t, err)
+	return got.StatusCode, string(text)
+}
+
+// A presigned URL carries the session token, says when it really ends, and is refused from then on: by its own time, or by the session's.
+func TestPresignedURLsEnd(t *testing.T) {
+	t.Parallel()
+	o := newOwnIAM(t)
+	for name, test := range map[string]struct {
+		given aws.Credentials
+		valid time.Duration
+		code  string // versitygw's
+	}{
+		"with its own time":      {o.get(t, session, true), 4 * time.Second, "AccessDenied"}, // Amazon S3: "Request has expired"
+		"with its session":       {o.ending(t, session, 5*time.Second), time.Hour, "InvalidAccessKeyId"},
+		"static, with their own": {o.get(t, static, true), 4 * time.Second, "AccessDenied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := time.Now()
+			signed, err := sigv4.Presign(t.Context(), test.given, sigv4.Request{
+				URL: o.iam.S3 + "/" + bucket + "?list-type=2", Service: "s3", Region: foreign.Region,
+			}, at, test.valid)
+			check(t, err)
+			if got := strings.Contains(signed.URL, "X-Amz-Security-Token="); got != (test.given.SessionToken != "") {
+				t.Errorf("the URL has a session token: %t", got)
+			}
+			if end := min(test.valid, time.Until(test.given.Expires)); test.given.CanExpire && signed.Ends.Sub(at) > end+time.Second || signed.Ends.Sub(at) > test.valid {
+				t.Errorf("it says that it ends at %s, which is after %s", signed.Ends, end)
+			}
+			if _, err := fetch(t.Context(), signed.URL); err != nil {
+				t.Errorf("before its end: %v", err)
+			}
+			time.Sleep(time.Until(signed.Ends) + 1100*time.Millisecond) // ends are in whole seconds
+			if _, err := fetch(context.Background(), signed.URL); err == nil || !strings.Contains(err.Error(), "<Code>"+test.code+"</Code>") {
+				t.Errorf("after its end: got %v, want %s", err, test.code)
+			}
+		})
+	}
+}
