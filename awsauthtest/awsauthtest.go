@@ -27,7 +27,8 @@
 // Everything is made anew for each test and in memory: the keys, the account, the port. Tests can therefore run in
 // parallel, and no key has to be kept in a repository.
 //
-// It is no S3, SQS, SNS or Rekognition: the emulator has Roles Anywhere, STS and a part of IAM, and emulator.Config.STS
-// puts it in front of another local AWS that has them. Sockets do not go into a testing/synctest bubble, and so Start
-// does not either. awsauth.Session looks at the host's clock alone, which no Clock changes.
+// It is no S3, SQS, SNS or Rekognition: the emulator has Roles Anywhere, STS and a part of IAM. Emulator.Gateway of a Config puts it before a
+// local service that has no authentication of its own, such as a handler of the test, and Policies says what the role may do there;
+// Emulator.STS puts it before another local AWS that has them. Sockets do not go into a testing/synctest bubble, and so Start does not
+// either. awsauth.Session looks at the host's clock alone, which no Clock changes.
 package awsauthtest

@@ -23,13 +23,15 @@ type Config struct {
 	// Emulator is the emulator's configuration. Explain is always on, and Log, when nil, is the test's own. The clock Now
 	// also dates what the CA issues.
 	Emulator emulator.Config
+	// Policies are what the role may do, by name: nothing without any. Those that `awsauth policy` prints say what a connector needs.
+	Policies map[string]emulator.Document
 	// Seed is what the account holds beside what Start creates. It may refer to that: the trust anchor, the profile and
 	// the role are named "local", the user "admin".
 	Seed emulator.Seed
 }
 
 // Local is a local AWS on a loopback port: an account with a trust anchor that trusts CA, a profile that accepts session
-// names and a role, which has no permissions, with sessions of up to 12 hours. All but Revoke is safe for concurrent use.
+// names and a role, whose permissions are Config.Policies, with sessions of up to 12 hours. All but Revoke is safe for concurrent use.
 type Local struct {
 	Endpoint       string // URL of every service, such as http://127.0.0.1:41733
 	Region         string
@@ -90,7 +92,7 @@ func StartConfig(t testing.TB, c Config) *Local {
 		transport: rolesanywhere.NewTransport(rolesanywhere.TransportConfig{}),
 	}
 	l.serve()
-	l.seed(c.Seed)
+	l.seed(c.Seed, c.Policies)
 	return l
 }
 
@@ -129,7 +131,7 @@ func (l *Local) count(w http.ResponseWriter, r *http.Request) {
 }
 
 // seed creates the trust anchor, the profile, the role and the user before what the test has asked for.
-func (l *Local) seed(s emulator.Seed) {
+func (l *Local) seed(s emulator.Seed, policies map[string]emulator.Document) {
 	l.t.Helper()
 	created, err := l.Emulator.Apply(emulator.Seed{
 		Users: append([]emulator.SeedUser{{
@@ -139,7 +141,7 @@ func (l *Local) seed(s emulator.Seed) {
 			Name: name, Certificates: string(l.CA.PEM()),
 		}}, s.TrustAnchors...),
 		Roles: append([]emulator.SeedRole{{
-			Name: name, TrustAnchor: name, MaxSessionDuration: maxSession,
+			Name: name, TrustAnchor: name, MaxSessionDuration: maxSession, Policies: policies,
 		}}, s.Roles...),
 		Profiles: append([]emulator.SeedProfile{{
 			Name: name, Roles: []string{name}, Duration: maxSession, AcceptRoleSessionName: true,

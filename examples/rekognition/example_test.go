@@ -15,7 +15,7 @@ import (
 )
 
 // A program outside AWS has Rekognition say what a picture shows.
-func Example() {
+func Example_session() {
 	ctx := context.Background()
 	session := awsauth.Session{
 		RoleARN:        local.RoleARN,        // arn:aws:iam::123456789012:role/backup
@@ -28,6 +28,31 @@ func Example() {
 		Region:       "eu-west-1",
 		Credentials:  &awsauth.Cache{Provider: session}, // holds the session, and renews it in time
 		BaseEndpoint: aws.String(local.Endpoint),        // leave it out to call AWS
+	})
+
+	found, err := client.DetectLabels(ctx, &rekognition.DetectLabelsInput{
+		Image: &types.Image{Bytes: []byte("a picture, JPEG or PNG")},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, label := range found.Labels {
+		fmt.Printf("%s %.0f %%\n", *label.Name, *label.Confidence)
+	}
+	// Output: Cat 99 %
+}
+
+// The same with the access key of an IAM user.
+func Example_static() {
+	ctx := context.Background()
+	static := awsauth.Static{
+		AccessKeyID:     local.AccessKeyID,                        // AKIA…
+		SecretAccessKey: awsauth.NewSecret(local.SecretAccessKey), // from where the program keeps its secrets
+	}
+	client := rekognition.New(rekognition.Options{
+		Region:       "eu-west-1",
+		Credentials:  static,
+		BaseEndpoint: aws.String(local.Endpoint), // leave it out to call AWS
 	})
 
 	found, err := client.DetectLabels(ctx, &rekognition.DetectLabelsInput{

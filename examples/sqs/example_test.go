@@ -14,7 +14,7 @@ import (
 )
 
 // A program outside AWS sends a message to an SQS queue.
-func Example() {
+func Example_session() {
 	ctx := context.Background()
 	session := awsauth.Session{
 		RoleARN:        local.RoleARN,        // arn:aws:iam::123456789012:role/backup
@@ -27,6 +27,30 @@ func Example() {
 		Region:       "eu-west-1",
 		Credentials:  &awsauth.Cache{Provider: session}, // holds the session, and renews it in time
 		BaseEndpoint: aws.String(local.Endpoint),        // leave it out to call AWS
+	})
+
+	sent, err := client.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl:    aws.String(local.Endpoint + "/123456789012/jobs"), // https://sqs.eu-west-1.amazonaws.com/123456789012/jobs
+		MessageBody: aws.String("back up now"),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("message", *sent.MessageId)
+	// Output: message 9c7b4f0a
+}
+
+// The same with the access key of an IAM user.
+func Example_static() {
+	ctx := context.Background()
+	static := awsauth.Static{
+		AccessKeyID:     local.AccessKeyID,                        // AKIA…
+		SecretAccessKey: awsauth.NewSecret(local.SecretAccessKey), // from where the program keeps its secrets
+	}
+	client := sqs.New(sqs.Options{
+		Region:       "eu-west-1",
+		Credentials:  static,
+		BaseEndpoint: aws.String(local.Endpoint), // leave it out to call AWS
 	})
 
 	sent, err := client.SendMessage(ctx, &sqs.SendMessageInput{

@@ -1,29 +1,24 @@
-// Package standin is what the examples call in place of AWS: the emulator, and beside it four services that the emulator
-// does not have.
+// Package standin is what the examples call in place of AWS: the emulator, and behind its gateway four services that the emulator does
+// not have.
 //
-// S3, SQS, SNS and Rekognition are stand-ins. They check who calls: that the access key is one that the emulator has
-// issued, that its session token came along, and that the request is signed with its secret (SigV4). Then they give one
-// fixed answer, whatever was asked for and whatever the role may do.
+// The emulator checks who calls, that their session has not ended, and that their role or user may. S3, SQS, SNS and Rekognition are
+// stand-ins: they give one fixed answer each, whatever was asked for.
 package standin
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/awsauth-go/awsauth/emulator"
 	"github.com/awsauth-go/awsauth/internal/pki"
-	"github.com/awsauth-go/awsauth/internal/sigv4"
 )
 
 // AWS is a running stand-in, with what a program needs to know to use it.
@@ -37,11 +32,7 @@ type AWS struct {
 	// For static credentials:
 	AccessKeyID, SecretAccessKey string
 
-	emulator *emulator.Emulator
 	sessions atomic.Int64 // CreateSession calls
-
-	mu   sync.Mutex                 // guards keys
-	keys map[string]aws.Credentials // issued, by access key ID
 }
 
 // CreateSessions answers how many CreateSession calls have come in.
@@ -55,16 +46,11 @@ func Main(m *testing.M, local **AWS, more ...func(dir string) (stop func() error
 		return failed(err)
 	}
 	defer os.RemoveAll(dir)
-	a, err := start(dir)
+	a, stop, err := start(dir)
 	if err != nil {
 		return failed(err)
 	}
-	server := httptest.NewUnstartedServer(nil)
-	server.Config = a.emulator.NewServer(nil)
-	server.Config.Handler = a
-	server.Start()
-	defer server.Close()
-	a.Endpoint = server.URL
+	defer stop()
 	*local = a
 	for _, start := range more {
 		stop, err := start(dir)
@@ -85,36 +71,62 @@ func failed(err error) int {
 	return 1
 }
 
-// start makes an account with a user and a role, and a client's certificate in a directory.
-func start(dir string) (*AWS, error) {
-	e, err := emulator.New(emulator.Config{})
-	if err != nil {
-		return nil, err
+// start runs the emulator with a user and a role, and with the services behind it, and writes a client's certificate into a directory.
+func start(dir string) (a *AWS, stop func(), err error) {
+	var servers []*httptest.Server
+	stop = func() {
+		for _, s := range servers {
+			s.Close()
+		}
 	}
+	gateway := map[string]*url.URL{}
+	for name, handler := range services {
+		s := httptest.NewServer(handler)
+		servers = append(servers, s)
+		if gateway[name], err = url.Parse(s.URL); err != nil {
+			return nil, nil, err
+		}
+	}
+	e, err := emulator.New(emulator.Config{Gateway: gateway})
+	if err != nil {
+		return nil, nil, err
+	}
+	a = new(AWS)
+	if err := a.fill(e, dir); err != nil {
+		return nil, nil, err
+	}
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = e.NewServer(nil)
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && r.URL.Path == "/sessions" {
+			a.sessions.Add(1)
+		}
+		e.ServeHTTP(w, r)
+	})
+	server.Start()
+	servers = append(servers, server)
+	a.Endpoint = server.URL
+	return a, stop, nil
+}
+
+// fill makes the account.
+func (a *AWS) fill(e *emulator.Emulator, dir string) error {
 	ca, err := pki.NewCA("example-ca", time.Now())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	const name = "backup"
+	const managed = "arn:aws:iam::aws:policy/Amazon"
+	may := []string{managed + "S3FullAccess", managed + "SQSFullAccess", managed + "SNSFullAccess", managed + "RekognitionFullAccess"}
 	created, err := e.Apply(emulator.Seed{
-		Users:        []emulator.SeedUser{{Name: name}},
+		Users:        []emulator.SeedUser{{Name: name, Managed: may}},
 		TrustAnchors: []emulator.SeedTrustAnchor{{Name: name, Certificates: string(pki.CertificatesPEM(ca.Certificate))}},
-		Roles:        []emulator.SeedRole{{Name: name, TrustAnchor: name}},
+		Roles:        []emulator.SeedRole{{Name: name, TrustAnchor: name, Managed: may}},
 		Profiles:     []emulator.SeedProfile{{Name: name, Roles: []string{name}, AcceptRoleSessionName: true}},
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	user := created.Users[name]
-	a := &AWS{
-		RoleARN: created.Roles[name], ProfileARN: created.Profiles[name], TrustAnchorARN: created.TrustAnchors[name],
-		AccessKeyID: user.AccessKeyID, SecretAccessKey: user.SecretAccessKey, emulator: e,
-		keys: map[string]aws.Credentials{user.AccessKeyID: {SecretAccessKey: user.SecretAccessKey}},
-	}
-	return a, a.writeClient(dir, ca)
-}
-
-func (a *AWS) writeClient(dir string, ca *pki.CA) error {
 	id, err := ca.Issue(pki.Leaf{CommonName: "backup-01"})
 	if err != nil {
 		return err
@@ -123,50 +135,9 @@ func (a *AWS) writeClient(dir string, ca *pki.CA) error {
 	if err != nil {
 		return err
 	}
+	user := created.Users[name]
+	a.RoleARN, a.ProfileARN, a.TrustAnchorARN = created.Roles[name], created.Profiles[name], created.TrustAnchors[name]
+	a.AccessKeyID, a.SecretAccessKey = user.AccessKeyID, user.SecretAccessKey
 	a.Certificate, a.PrivateKey = filepath.Join(dir, "client.pem"), filepath.Join(dir, "client.key")
-	if err := os.WriteFile(a.Certificate, pki.CertificatesPEM(id.Certificate), 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(a.PrivateKey, key, 0o600)
-}
-
-// ServeHTTP hands a request to the service that it is signed for.
-func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodPost && r.URL.Path == "/sessions" {
-		a.createSession(w, r)
-		return
-	}
-	authorization, err := sigv4.Parse(r)
-	if err == nil {
-		if service, ok := services[authorization.Service]; ok {
-			a.serve(w, r, authorization, service)
-			return
-		}
-	}
-	a.emulator.ServeHTTP(w, r) // STS, IAM, and what is not signed
-}
-
-// createSession lets the emulator answer and takes note of the credentials.
-func (a *AWS) createSession(w http.ResponseWriter, r *http.Request) {
-	a.sessions.Add(1)
-	recorder := httptest.NewRecorder()
-	a.emulator.ServeHTTP(recorder, r)
-	var answer struct {
-		CredentialSet []struct {
-			Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
-		}
-	}
-	if json.Unmarshal(recorder.Body.Bytes(), &answer) == nil {
-		a.mu.Lock()
-		for _, set := range answer.CredentialSet {
-			c := set.Credentials
-			a.keys[c.AccessKeyID] = aws.Credentials{SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
-		}
-		a.mu.Unlock()
-	}
-	for name, values := range recorder.Header() {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(recorder.Code)
-	io.Copy(w, recorder.Body)
+	return errors.Join(os.WriteFile(a.Certificate, pki.CertificatesPEM(id.Certificate), 0o600), os.WriteFile(a.PrivateKey, key, 0o600))
 }
