@@ -27,6 +27,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/smithy-go/encoding/httpbinding"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/awsauth-go/awsauth/internal/nearest"
 )
 
 // Request is what is to be signed.
@@ -260,8 +262,8 @@ func isOfSignature(name string) bool {
 }
 
 func scope(r Request, u *url.URL) (service, region string, err error) {
-	service, region = ofHost(u.Hostname())
-	service, region = cmp.Or(r.Service, service), cmp.Or(r.Region, region)
+	host := ofHost(u.Hostname())
+	service, region = cmp.Or(r.Service, host.service), cmp.Or(r.Region, host.region)
 	switch {
 	case service == "":
 		return "", "", &Error{"Service", "is required, as sqs: the host does not say it"}
@@ -271,8 +273,44 @@ func scope(r Request, u *url.URL) (service, region string, err error) {
 		return "", "", &Error{"Service", "is no name of a service, as sqs"}
 	case !nameForm.MatchString(region):
 		return "", "", &Error{"Region", "is no region, as eu-west-1"}
+	case !host.ofAWS:
+		return service, region, nil
+	case host.saysRegion && !isRegion(host.region):
+		return "", "", &Error{"URL", "has a host of region " + host.region + ", which is none" + meantRegion(host.region)}
+	case host.saysRegion && region != host.region:
+		return "", "", &Error{"Region", "is " + region + ", and the host is of " + host.region}
+	case !isRegion(region):
+		return "", "", &Error{"Region", "is " + region + ", which is no region of AWS, as eu-west-1" + meantRegion(region)}
 	}
 	return service, region, nil
+}
+
+// directions are what the names of regions say before their number.
+var directions = []string{"central", "east", "north", "northeast", "northwest", "south", "southeast", "southwest", "west"}
+
+// direction cuts a region's out of its name; "" of what has not the form of one.
+func direction(region string) (before, word, number string) {
+	parts := strings.Split(region, "-")
+	if !regionForm.MatchString(region) {
+		return "", "", ""
+	}
+	n := len(parts)
+	return strings.Join(parts[:n-2], "-"), parts[n-2], parts[n-1]
+}
+
+// isRegion reports whether a name is one as AWS gives them. Which there are, nobody knows who does not ask.
+func isRegion(region string) bool {
+	_, word, _ := direction(region)
+	return slices.Contains(directions, word)
+}
+
+// meantRegion says which region was probably meant.
+func meantRegion(region string) string {
+	before, word, number := direction(region)
+	if meant := nearest.Name(word, directions); word != "" && meant != "" {
+		return ": did you mean " + before + "-" + meant + "-" + number + "?"
+	}
+	return ""
 }
 
 var regionForm = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]+$`)
@@ -282,37 +320,47 @@ var signingNames = map[string]string{
 	"email": "ses", "bedrock-runtime": "bedrock", "bedrock-agent-runtime": "bedrock", "bedrock-agent": "bedrock", "queue": "sqs",
 }
 
-// ofHost answers what AWS's own hosts say of service and region; "" where they do not. Services without a region in their host are
-// in us-east-1 (AWS General Reference, "AWS service endpoints").
-func ofHost(host string) (service, region string) {
+// hostScope is what a host says of service and region; "" where it does not.
+type hostScope struct {
+	ofAWS           bool
+	service, region string
+	saysRegion      bool // or it is the one of services without a region in their host
+}
+
+// ofHost reads AWS's own hosts. Services without a region in their host are in us-east-1 (AWS General Reference, "AWS service endpoints").
+func ofHost(host string) (s hostScope) {
+	host = strings.ToLower(host)
 	var labels []string
 	for _, suffix := range []string{".amazonaws.com", ".amazonaws.com.cn", ".api.aws"} {
-		if name, ours := strings.CutSuffix(strings.ToLower(host), suffix); ours {
+		if name, ours := strings.CutSuffix(host, suffix); ours {
 			labels = strings.Split(name, ".")
 		}
 	}
 	if len(labels) == 0 {
-		return "", ""
+		return s
 	}
+	s.ofAWS = true
 	last := len(labels) - 1
 	if labels[last] == "us-gov" { // iam.us-gov.amazonaws.com is signed for us-gov-west-1, and others are not
-		return "", ""
+		return s
 	}
 	if old, isS3 := strings.CutPrefix(labels[last], "s3-"); isS3 && regionForm.MatchString(old) {
-		return "s3", old
+		s.service, s.region, s.saysRegion = "s3", old, true
+		return s
 	}
 	if regionForm.MatchString(labels[last]) {
-		region = labels[last]
+		s.region, s.saysRegion = labels[last], true
 		last--
 	} else if strings.HasSuffix(host, ".amazonaws.com") {
-		region = "us-east-1"
+		s.region = "us-east-1"
 	}
 	if last >= 0 && labels[last] == "dualstack" {
 		last--
 	}
 	if last < 0 {
-		return "", region
+		return s
 	}
-	service = strings.TrimSuffix(labels[last], "-fips")
-	return cmp.Or(signingNames[service], service), region
+	name := strings.TrimSuffix(labels[last], "-fips")
+	s.service = cmp.Or(signingNames[name], name)
+	return s
 }

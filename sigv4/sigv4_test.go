@@ -65,7 +65,7 @@ func TestWhatIsSignedIsAccepted(t *testing.T) {
 		"another host":              {sigv4.Request{URL: "http://127.0.0.1:9000/b?list-type=2&prefix=a b", Service: "s3", Region: "eu-north-1"}, "s3", "eu-north-1"},
 		"a path that is not S3's":   {sigv4.Request{URL: "https://abc.execute-api.eu-west-1.amazonaws.com/prod/a%20b"}, "execute-api", "eu-west-1"},
 		"a method in small letters": {sigv4.Request{Method: "post", URL: "https://sqs.eu-west-1.amazonaws.com/", Body: []byte("{}")}, "sqs", "eu-west-1"},
-		"a region in place":         {sigv4.Request{URL: "https://sqs.eu-west-1.amazonaws.com/", Region: "eu-north-1"}, "sqs", "eu-north-1"},
+		"a region in place":         {sigv4.Request{URL: "https://s3.amazonaws.com/", Region: "eu-north-1"}, "s3", "eu-north-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.request.URL = strings.ReplaceAll(test.request.URL, " ", "%20")
@@ -185,6 +185,11 @@ func TestWhatCannotBeSignedIsTold(t *testing.T) {
 		{sigv4.Request{URL: "https://example.com/", Service: "sqs"}, "Region is required, as eu-west-1: the host does not say it"},
 		{sigv4.Request{URL: sqs, Service: "Amazon SQS"}, "Service is no name of a service, as sqs"},
 		{sigv4.Request{URL: sqs, Region: "Ireland"}, "Region is no region, as eu-west-1"},
+		{sigv4.Request{URL: sqs, Region: "any where"}, "Region is no region, as eu-west-1"},
+		{sigv4.Request{URL: sqs, Region: "eu-north-1"}, "Region is eu-north-1, and the host is of eu-west-1"},
+		{sigv4.Request{URL: "https://s3.amazonaws.com/", Region: "ap-sotheast-2"}, "Region is ap-sotheast-2, which is no region of AWS, as eu-west-1: did you mean ap-southeast-2?"},
+		{sigv4.Request{URL: "https://s3.amazonaws.com/", Region: "mars"}, "Region is mars, which is no region of AWS, as eu-west-1"},
+		{sigv4.Request{URL: "https://sqs.eu-wst-1.amazonaws.com/"}, "URL has a host of region eu-wst-1, which is none: did you mean eu-west-1?"},
 		{sigv4.Request{URL: sqs, PayloadHash: "ABC"}, "PayloadHash is neither 64 hexadecimal digits in lower case nor UNSIGNED-PAYLOAD"},
 		{sigv4.Request{URL: sqs, PayloadHash: sigv4.UnsignedPayload, Body: []byte("x")}, "PayloadHash is given with a body: give one of them"},
 		{sigv4.Request{URL: sqs, Header: http.Header{"authorization": {"x"}}}, "Header has Authorization, which the signature or the client sets"},
