@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/awsauth-go/awsauth/internal/foreign"
+	"github.com/awsauth-go/awsauth/serve/actions"
 	"github.com/awsauth-go/awsauth/sigv4"
 )
 
@@ -47,7 +49,7 @@ func plainly(t testing.TB, service string) plain {
 	}}
 }
 
-// withoutSDK has requests signed by package sigv4 and by the command, and sent by net/http and curl.
+// withoutSDK has requests signed by package sigv4, by the HTTP action and by the command, and sent by net/http and curl.
 func (c *checker) withoutSDK(t *testing.T, k kind) {
 	p := plainly(t, c.service.name)
 	region := c.config(nil).Region
@@ -58,6 +60,10 @@ func (c *checker) withoutSDK(t *testing.T, k kind) {
 	status, answer := send(t, signed, p.body)
 	if status != http.StatusOK || !strings.Contains(answer, p.want) {
 		t.Errorf("signed by the package: got %d %s, want %s", status, answer, p.want)
+	}
+	status, answer = send(t, c.signedByAction(t, k, p, region), p.body)
+	if status != http.StatusOK || !strings.Contains(answer, p.want) {
+		t.Errorf("signed by the HTTP action: got %d %s, want %s", status, answer, p.want)
 	}
 	if c.configuration == "" {
 		return
@@ -84,6 +90,53 @@ func (c *checker) withoutSDK(t *testing.T, k kind) {
 	if answer := run("sh", "-c", strings.Replace(printed, "curl ", "curl --silent --show-error ", 1)); !strings.Contains(answer, p.want) {
 		t.Errorf("signed by the command: got %s, want %s", answer, p.want)
 	}
+}
+
+// granting is a backend of the HTTP actions that gives the same credentials to everybody.
+type granting struct{ given aws.Credentials }
+
+func (g granting) Credentials(context.Context, string, actions.Action, *actions.Request) (actions.Credentials, *actions.Error) {
+	return actions.Credentials{Credentials: g.given}, nil
+}
+
+func (g granting) Caller(context.Context, *actions.Request, actions.Credentials) (actions.Caller, *actions.Error) {
+	return actions.Caller{}, &actions.Error{Status: http.StatusNotFound, Code: "NotHere"}
+}
+
+// signedByAction asks the HTTP action, as an app without an SDK does.
+func (c *checker) signedByAction(t *testing.T, k kind, p plain, region string) *sigv4.Signed {
+	t.Helper()
+	question, err := json.Marshal(map[string]string{
+		"name": "any", "method": p.method, "url": c.endpoint + p.path, "service": c.service.name, "serviceRegion": region, "body": p.body,
+		"contentType": p.header.Get("Content-Type"), "target": p.header.Get("X-Amz-Target"),
+	})
+	check(t, err)
+	h := &actions.Handler{
+		Backend:      granting{c.source.get(t, k, true)},
+		Authenticate: func(user, _ string) (string, bool) { return user, true },
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, actions.Sign.Path(), bytes.NewReader(question))
+	r.SetBasicAuth("app", "any")
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		t.Fatalf("the action answers %d %s", w.Code, w.Body)
+	}
+	var got map[string]any
+	check(t, json.Unmarshal(w.Body.Bytes(), &got))
+	signed := &sigv4.Signed{Method: p.method, URL: c.endpoint + p.path, Header: http.Header{}}
+	for key, header := range map[string]string{
+		"authorization": "Authorization", "xAmzDate": "X-Amz-Date", "xAmzContentSha256": "X-Amz-Content-Sha256",
+		"xAmzSecurityToken": "X-Amz-Security-Token", "xAmzTarget": "X-Amz-Target", "contentType": "Content-Type",
+	} {
+		if value, ok := got[key].(string); !ok {
+			t.Errorf("the action's answer has no %s", key)
+		} else if value != "" {
+			signed.Header.Set(header, value)
+		}
+	}
+	return signed
 }
 
 func send(t *testing.T, signed *sigv4.Signed, body string) (status int, answer string) {

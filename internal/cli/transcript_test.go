@@ -18,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "write transcripts into docs/")
 
 // transcripts are the pages whose console blocks are run, one after another in one place.
-var transcripts = []string{"certificates.md", "configuration.md", "coming-from-mendix.md", "agent.md", "low-code.md", "connectors.md"}
+var transcripts = []string{"certificates.md", "configuration.md", "coming-from-mendix.md", "agent.md", "low-code.md", "policies.md"}
 
 // Around what is run: a comment holds lines of a script that come before the block below it.
 var (
