@@ -161,3 +161,19 @@ func TestWhatIsStillGoodAfterwardsIsKept(t *testing.T) {
 		t.Errorf("got %v, %d calls, %s left, want 59m of the first", err, w.calls, left)
 	}
 }
+
+// The two clocks are read one after the other, and go on a little differently: the end stays the one that was given, in whole seconds.
+func TestClocksThatGoOnDifferentlyDoNotMoveTheEnd(t *testing.T) {
+	for _, apart := range []time.Duration{-40 * time.Nanosecond, 40 * time.Nanosecond, -5 * time.Millisecond} {
+		w := newWorld(t, true)
+		w.during = func() {
+			w.now += time.Second
+			w.wrong += apart
+		}
+		w.ask()
+		whole, err := w.cache.Current(t.Context())
+		if want := anyDay.Add(worldLife); err != nil || !whole.Expires.Equal(want) {
+			t.Errorf("%s apart: got the end %s, %v, want %s", apart, whole.Expires, err, want)
+		}
+	}
+}

@@ -82,8 +82,12 @@ func newHeld(credentials aws.Credentials, asked, r reading, c *clock) (*held, er
 	h := &held{credentials: credentials, at: r, left: endless, fresh: schedule.StaticLife}
 	h.boot, _ = c.bootTime()
 	if credentials.CanExpire {
-		// If the clock was set in between, nobody knows by which time Expires is: the sooner end counts.
-		now := max(r.wall, asked.wall+(r.mono-asked.mono))
+		// If the clock was set back in between, nobody knows by which time Expires is: the sooner end counts. Less than that is two clocks
+		// read one after the other, and would only make an end of whole seconds one that is told a second early.
+		now := r.wall
+		if back := asked.wall + (r.mono - asked.mono) - r.wall; back > int64(tolerance) {
+			now += back
+		}
 		h.life = min(credentials.Expires.Sub(time.Unix(0, now)), longestLife)
 		if h.life <= 0 {
 			return nil, fmt.Errorf("the provider has given credentials that ended at %s: is this host's clock right?",

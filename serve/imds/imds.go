@@ -123,15 +123,15 @@ func (h *Handler) giveCredentials(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	credentials, err := h.Provider.Retrieve(ctx)
-	if err != nil {
+	now := time.Now()
+	ends := credentials.Expires.Truncate(time.Second) // the form has no parts of a second, and nothing is given beyond what it says
+	if !credentials.CanExpire {
+		ends = now.Add(staticLife)
+	}
+	if err != nil || !ends.After(now) {
 		w.Header().Set("Retry-After", "1")
 		h.refuse(w, r, http.StatusServiceUnavailable, "there are no credentials at the moment, and nothing is given that has ended")
 		return
-	}
-	now := time.Now()
-	ends := credentials.Expires
-	if !credentials.CanExpire {
-		ends = now.Add(staticLife)
 	}
 	h.decided(r, "", credentials)
 	w.Header().Set("Content-Type", "application/json")

@@ -197,3 +197,24 @@ func TestAnAnswerIsNeverLate(t *testing.T) {
 		}
 	})
 }
+
+// The form of the answer has whole seconds: nothing is given in the part of a second after the end that it tells.
+func TestNothingIsGivenAfterTheEndThatIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now().Truncate(time.Second)
+		h := newHandler(nil)
+		h.Provider = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "ASIAIOSFODNN7EXAMPLE", SecretAccessKey: "secret", CanExpire: true, Expires: start.Add(2900 * time.Millisecond)}, nil
+		})
+		value := newToken(t, h)
+		for _, moment := range []struct {
+			after time.Duration
+			want  int
+		}{{1900 * time.Millisecond, http.StatusOK}, {2100 * time.Millisecond, http.StatusServiceUnavailable}} {
+			time.Sleep(time.Until(start.Add(moment.after)))
+			if w := ask(h, "GET", "/latest/meta-data/iam/security-credentials/backup", tokenHeader, value); w.Code != moment.want {
+				t.Errorf("after %s: got %d %s, want %d", moment.after, w.Code, w.Body, moment.want)
+			}
+		}
+	})
+}
