@@ -2,7 +2,6 @@
 package examples_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,10 +31,8 @@ func TestTheCommandsOfTheReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
-	build := exec.CommandContext(context.WithoutCancel(t.Context()), "go", "build", "-o", filepath.Join(home, "awsauth"), "./cmd/awsauth")
-	build.Dir, build.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := foreign.BuildAwsauth(filepath.Join(home, "awsauth")); err != nil {
+		t.Fatal(err)
 	}
 	configuration := filepath.Join(home, ".config", "awsauth", "config.yaml")
 	if err := os.MkdirAll(filepath.Dir(configuration), 0o700); err != nil {

@@ -1,7 +1,7 @@
 package agent
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -69,15 +69,7 @@ func unit(t *testing.T) map[string][]string {
 func TestProgramsUseTheAgent(t *testing.T) {
 	project := compose(t)
 	settings := unit(t)
-	dir, err := os.MkdirTemp("", "awsauth-") // short: the names of sockets are
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := foreign.ShortDir(t)
 	text, err := os.ReadFile("awsauth.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -94,8 +86,9 @@ func TestProgramsUseTheAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 	awsauth, report := filepath.Join(dir, "awsauth"), filepath.Join(dir, "report")
-	build(t, "../..", awsauth, "./cmd/awsauth")
-	build(t, "..", report, "./exec")
+	if err := errors.Join(foreign.BuildAwsauth(awsauth), foreign.Build("../exec", report)); err != nil {
+		t.Fatal(err)
+	}
 
 	// As the compose file has it, with the command of the test.
 	var args []string
@@ -141,14 +134,5 @@ func TestProgramsUseTheAgent(t *testing.T) {
 	}
 	if network := project.Services["report"].NetworkMode; network != "service:awsauth" {
 		t.Errorf("the network of report is %q: the agent is not on its loopback", network)
-	}
-}
-
-func build(t *testing.T, module, to, pkg string) {
-	t.Helper()
-	c := exec.CommandContext(context.WithoutCancel(t.Context()), "go", "build", "-o", to, pkg)
-	c.Dir, c.Env = module, append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
 	}
 }

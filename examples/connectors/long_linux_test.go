@@ -9,7 +9,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -97,11 +96,7 @@ agent: {container: %q, allow: {long: {users: [%d]}}}
 `, w.URL, "file:"+a.certificate+"?key="+a.key, a.created.Roles[worker], a.created.Profiles["local"], a.created.TrustAnchors["factory"], containers, os.Getuid()))
 	token := startAgent(t, configuration)
 	program := filepath.Join(t.TempDir(), "work")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../internal/longwork/work")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	check(t, foreign.Build("../internal/longwork/work", program))
 	const length = lives * life
 	outside := func(endpoint string, args ...string) (string, error) {
 		c := foreign.Command(t, args[0], args[1:]...)
@@ -190,9 +185,7 @@ func (r *result) fill(t *testing.T, server string, run func(service, endpoint st
 // startAgent runs one until the test ends, and answers the path of this user's token.
 func startAgent(t *testing.T, configuration string) (token string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "awsauth-") // short: the names of sockets are
-	check(t, err)
-	t.Cleanup(func() { check(t, os.RemoveAll(dir)) })
+	dir := foreign.ShortDir(t)
 	socket := filepath.Join(dir, "agent.sock")
 	c := foreign.Command(t, command, "agent", "--config", configuration, "--socket", socket, "--log-level", "error")
 	foreign.Start(t, c)

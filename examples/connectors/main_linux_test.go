@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/awsauth-go/awsauth/internal/foreign"
 	"github.com/awsauth-go/awsauth/internal/ownnet"
 )
 
@@ -53,10 +54,8 @@ func prepareAndRun(m *testing.M) (code int, err error) {
 	}
 	defer os.RemoveAll(dir)
 	command = filepath.Join(dir, "awsauth")
-	build := exec.Command("go", "build", "-o", command, "github.com/awsauth-go/awsauth/cmd/awsauth")
-	build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0") // the module of the command
-	if out, err := build.CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("build awsauth: %w\n%s", err, out)
+	if err := foreign.BuildAwsauth(command); err != nil {
+		return 1, err
 	}
 	again := exec.Command(os.Args[0], os.Args[1:]...)
 	again.Env = append(os.Environ(), inNamespace+"=1", commandPath+"="+command)

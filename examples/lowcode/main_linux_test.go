@@ -19,6 +19,7 @@ import (
 
 	"github.com/awsauth-go/awsauth/examples/internal/standin"
 	"github.com/awsauth-go/awsauth/examples/lowcode/client"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // local is an agent with its actions, and what stands in for AWS.
@@ -34,10 +35,8 @@ func TestMain(m *testing.M) { os.Exit(standin.Main(m, &local.aws, startAgent)) }
 // startAgent builds awsauth and runs an agent until stop is called.
 func startAgent(dir string) (stop func() error, err error) {
 	local.command = filepath.Join(dir, "command")
-	build := exec.Command("go", "build", "-o", local.command, "./cmd/awsauth")
-	build.Dir, build.Env = filepath.Join("..", ".."), append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build awsauth: %w\n%s", err, out)
+	if err := foreign.BuildAwsauth(local.command); err != nil {
+		return nil, err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

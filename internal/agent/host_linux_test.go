@@ -15,6 +15,7 @@ import (
 	"github.com/awsauth-go/awsauth/awsauthtest"
 	"github.com/awsauth-go/awsauth/internal/agent"
 	"github.com/awsauth-go/awsauth/internal/config"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 	"github.com/awsauth-go/awsauth/named"
 )
 
@@ -100,15 +101,7 @@ func prepareHost(t *testing.T) *host {
 	if !agent.KnowsPeers {
 		t.Skip("left out: this system does not say who asks on a socket")
 	}
-	dir, err := os.MkdirTemp("", "awsauth-") // short: the names of sockets are
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := foreign.ShortDir(t)
 	if err := os.Chmod(dir, 0o755); err != nil { // other users ask, too
 		t.Fatal(err)
 	}

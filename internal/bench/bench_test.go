@@ -9,7 +9,6 @@ import (
 	"errors"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/awsauth-go/awsauth/internal/foreign"
 	"github.com/awsauth-go/awsauth/internal/pki"
 	"github.com/awsauth-go/awsauth/sigv4x509"
 )
@@ -170,9 +170,8 @@ func TestEmulatorIsAskedForWhatItGrants(t *testing.T) {
 
 func TestProgramIsMeasured(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "awsauth.exe")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/awsauth-go/awsauth/cmd/awsauth")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	if err := foreign.BuildAwsauth(binary); err != nil {
+		t.Fatal(err)
 	}
 	p := program(binary)
 	c, memory, err := p.compareSession(t.Context(), 1)

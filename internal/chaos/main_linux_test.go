@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/awsauth-go/awsauth/internal/foreign"
 	"github.com/awsauth-go/awsauth/internal/ownnet"
 )
 
@@ -56,10 +57,8 @@ func prepareAndRun(m *testing.M) (code int, err error) {
 	if err := errors.Join(os.Chmod(dir, 0o755), copySelf()); err != nil {
 		return 1, err
 	}
-	build := exec.Command("go", "build", "-o", command, "github.com/awsauth-go/awsauth/cmd/awsauth")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("build awsauth: %w\n%s", err, out)
+	if err := foreign.BuildAwsauth(command); err != nil {
+		return 1, err
 	}
 	if os.Geteuid() != 0 {
 		return m.Run(), nil

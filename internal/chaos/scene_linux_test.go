@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 const region = "eu-west-1"
@@ -89,15 +91,7 @@ type state struct {
 // and of the proxy are left out.
 func newScene(t *testing.T, number int, life time.Duration, full, short bool, names *names) *scene {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "awsauth-") // short: the names of sockets are
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := foreign.ShortDir(t)
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}

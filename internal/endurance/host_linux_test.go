@@ -27,6 +27,7 @@ import (
 
 	"github.com/awsauth-go/awsauth/awsauthtest"
 	"github.com/awsauth-go/awsauth/internal/agent"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // binary is the command, built as it is shipped, and programs this test without the race detector, to ask as programs do; both where
@@ -48,8 +49,7 @@ func TestMain(m *testing.M) {
 	binary, programs = filepath.Join(dir, "awsauth"), filepath.Join(dir, "programs")
 	code := 1
 	if err := errors.Join(
-		build("build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w -buildid=", "-o", binary, "github.com/awsauth-go/awsauth/cmd/awsauth"),
-		build("test", "-c", "-vet=off", "-o", programs, "."),
+		foreign.BuildAwsauth(binary), buildTest(programs),
 	); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	} else {
@@ -61,12 +61,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build runs the go command.
-func build(args ...string) error {
-	c := exec.Command("go", args...)
+// buildTest builds this test.
+func buildTest(to string) error {
+	c := exec.Command("go", "test", "-c", "-vet=off", "-o", to, ".")
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	if out, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("go %s: %w\n%s", args[0], err, out)
+		return fmt.Errorf("build the programs: %w\n%s", err, out)
 	}
 	return nil
 }
@@ -117,15 +117,7 @@ type options struct {
 // newHost has everything but an agent that runs.
 func newHost(t testing.TB, o options) *host {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "awsauth-") // short: the names of sockets are
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := foreign.ShortDir(t)
 	if err := os.Chmod(dir, 0o755); err != nil { // other users ask, too
 		t.Fatal(err)
 	}

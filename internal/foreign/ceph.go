@@ -52,7 +52,7 @@ func StartCeph(t testing.TB) *Ceph {
 		Find(t, name)
 	}
 	monitor, gateway := FreeAddress(t), FreeAddress(t)
-	c := &Ceph{Endpoint: "http://" + gateway, t: t, dir: shortDir(t)}
+	c := &Ceph{Endpoint: "http://" + gateway, t: t, dir: ShortDir(t)}
 	c.configuration = filepath.Join(c.dir, "ceph.conf")
 	var text bytes.Buffer
 	if err := cephConfiguration.Execute(&text, struct{ Monitor, Dir, Gateway string }{monitor, c.dir, gateway}); err != nil {

@@ -1,5 +1,5 @@
 // Package foreign finds and runs the programs that are not ours against which tests hold awsauth: AWS's command line and SDKs, OpenSSL,
-// servers of S3. It is for tests alone.
+// servers of S3. It also builds ours as they meet those. It is for tests alone.
 //
 //	for _, cli := range foreign.AWSCLIs(t) {
 //		c := foreign.Command(t, cli.Path, "sts", "get-caller-identity", "--endpoint-url", endpoint)
@@ -169,8 +169,33 @@ func start(t testing.TB, c *exec.Cmd, stop func() error) {
 	t.Cleanup(func() { _ = c.Wait() }) // it may be killed: it keeps nothing
 }
 
-// shortDir is a directory for the test whose name is short, as the names of sockets have to be.
-func shortDir(t testing.TB) string {
+// BuildAwsauth builds our own command into a file, as it is released: without cgo, and without the race detector of the tests.
+func BuildAwsauth(to string) error {
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/awsauth-go/awsauth").Output()
+	if err != nil {
+		return fmt.Errorf("find the module of awsauth: %w", err)
+	}
+	return build(strings.TrimSpace(string(dir)), "./cmd/awsauth", to)
+}
+
+// Build builds a command of the module at hand in the same way.
+func Build(path, to string) error { return build(".", path, to) }
+
+func build(module, path, to string) error {
+	to, err := filepath.Abs(to)
+	if err != nil {
+		return err
+	}
+	c := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w -buildid=", "-o", to, path)
+	c.Dir, c.Env = module, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", path, err, out)
+	}
+	return nil
+}
+
+// ShortDir is a directory for the test whose name is short, as the names of sockets have to be.
+func ShortDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "awsauth-")
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 // is, and what they may do, it asks the emulator, as it asks an IAM of its own.
 func StartVersitygw(t testing.TB, e *emulator.Emulator, buckets ...string) (endpoint string) {
 	t.Helper()
-	socket := filepath.Join(shortDir(t), "iam.sock")
+	socket := filepath.Join(ShortDir(t), "iam.sock")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +33,7 @@ func StartVersitygw(t testing.TB, e *emulator.Emulator, buckets ...string) (endp
 
 func startVersitygw(t testing.TB, iamSocket string, buckets []string) (endpoint string) {
 	t.Helper()
-	dir, address := shortDir(t), FreeAddress(t)
+	dir, address := ShortDir(t), FreeAddress(t)
 	for _, bucket := range buckets {
 		if err := os.MkdirAll(filepath.Join(dir, "data", bucket), 0o700); err != nil {
 			t.Fatal(err)
@@ -68,7 +68,7 @@ type VersityIAM struct {
 // StartVersityIAM runs versitygw with its own IAM, with these buckets. That decides about keys, ends and policies by itself.
 func StartVersityIAM(t testing.TB, buckets ...string) *VersityIAM {
 	t.Helper()
-	dir, address := shortDir(t), FreeAddress(t)
+	dir, address := ShortDir(t), FreeAddress(t)
 	v := &VersityIAM{IAM: "http://" + address, Root: rootKey, file: filepath.Join(dir, "iam", "iam.json")}
 	if err := os.Mkdir(filepath.Dir(v.file), 0o700); err != nil {
 		t.Fatal(err)

@@ -30,10 +30,7 @@ const (
 // door, and the directory for XDG_RUNTIME_DIR by which the command finds the agent.
 func (in *installation) startAgent(t *testing.T) (doors map[string][]string, runtime string) {
 	t.Helper()
-	runtime, err := os.MkdirTemp("", "awsauth-") // short: the names of sockets are
-	if err != nil {
-		t.Fatal(err)
-	}
+	runtime = foreign.ShortDir(t)
 	dir := filepath.Join(runtime, "awsauth")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -57,9 +54,6 @@ func (in *installation) startAgent(t *testing.T) (doors map[string][]string, run
 		// It has been sent at the end of the test's context, and another would not let the agent end what is under way.
 		if err := c.Wait(); c.ProcessState.ExitCode() != 0 {
 			t.Errorf("the agent: %v", err)
-		}
-		if err := os.RemoveAll(runtime); err != nil {
-			t.Error(err)
 		}
 	})
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {

@@ -52,15 +52,7 @@ cat >/dev/null
 // startSession runs a session until the test ends.
 func startSession(t *testing.T) *session {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "awsauth-") // short: the names of sockets are
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := foreign.ShortDir(t)
 	s := &session{dir: dir}
 	for _, name := range []string{"home", "run", "bin"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {

@@ -3,9 +3,10 @@ package witness
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // command is the path of awsauth, built for this run.
@@ -27,10 +28,8 @@ func buildAndRun(m *testing.M) (code int, err error) {
 	}
 	defer os.RemoveAll(dir)
 	command = filepath.Join(dir, "awsauth")
-	build := exec.Command("go", "build", "-o", command, "github.com/awsauth-go/awsauth/cmd/awsauth")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("build awsauth: %w\n%s", err, out)
+	if err := foreign.BuildAwsauth(command); err != nil {
+		return 1, err
 	}
 	return m.Run(), nil
 }

@@ -20,15 +20,7 @@ func TestTheAgentKeepsItsMemoryToItself(t *testing.T) {
 		t.Skip("left out: only root can be another user")
 	}
 	const user = 54321
-	dir, err := os.MkdirTemp("", "awsauth-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := foreign.ShortDir(t)
 	own := filepath.Join(dir, "awsauth") // where another user may run it
 	copyFile(t, command, own, 0o755)
 	configuration := filepath.Join(dir, "config.yaml")

@@ -4,8 +4,6 @@ import (
 	"debug/buildinfo"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -101,10 +99,8 @@ func javaScript(t *testing.T, server string) program {
 func goSDK(t *testing.T, server string) program {
 	t.Helper()
 	path := filepath.Join(filepath.Dir(command), "gocalls")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "./testdata/gocalls")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := foreign.Build("./testdata/gocalls", path); err != nil {
+		t.Fatal(err)
 	}
 	built, err := buildinfo.ReadFile(path)
 	if err != nil {
