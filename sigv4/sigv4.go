@@ -40,7 +40,7 @@ type Request struct {
 	// PayloadHash is the SHA-256 of the body in hexadecimal, or UnsignedPayload, in place of Body.
 	PayloadHash string
 	// Service and Region are what the signature is for, as sqs and eu-west-1. They may be left out where the host says them:
-	// SERVICE.REGION.amazonaws.com.
+	// SERVICE.REGION.amazonaws.com. A region must be the one that AWS's host says, and have the form of AWS's.
 	Service, Region string
 }
 
@@ -277,10 +277,10 @@ func scope(r Request, u *url.URL) (service, region string, err error) {
 		return service, region, nil
 	case host.saysRegion && !isRegion(host.region):
 		return "", "", &Error{"URL", "has a host of region " + host.region + ", which is none" + meantRegion(host.region)}
+	case !isRegion(region):
+		return "", "", &Error{"Region", "is no region of AWS, as eu-west-1" + meantRegion(region)}
 	case host.saysRegion && region != host.region:
 		return "", "", &Error{"Region", "is " + region + ", and the host is of " + host.region}
-	case !isRegion(region):
-		return "", "", &Error{"Region", "is " + region + ", which is no region of AWS, as eu-west-1" + meantRegion(region)}
 	}
 	return service, region, nil
 }
@@ -344,14 +344,20 @@ func ofHost(host string) (s hostScope) {
 	if labels[last] == "us-gov" { // iam.us-gov.amazonaws.com is signed for us-gov-west-1, and others are not
 		return s
 	}
-	if old, isS3 := strings.CutPrefix(labels[last], "s3-"); isS3 && regionForm.MatchString(old) {
-		s.service, s.region, s.saysRegion = "s3", old, true
+	if labels[last] == "vpce" && last > 0 { // vpce-….SERVICE.REGION.vpce.amazonaws.com
+		last--
+	}
+	if old, isS3 := strings.CutPrefix(labels[last], "s3-"); isS3 && regionForm.MatchString(strings.TrimPrefix(old, "fips-")) {
+		s.service, s.region, s.saysRegion = "s3", strings.TrimPrefix(old, "fips-"), true
 		return s
 	}
-	if regionForm.MatchString(labels[last]) {
+	switch {
+	case regionForm.MatchString(labels[last]):
 		s.region, s.saysRegion = labels[last], true
 		last--
-	} else if strings.HasSuffix(host, ".amazonaws.com") {
+	case last > 0 && labels[last] != "s3" && regionForm.MatchString(labels[last-1]): // REGION.queue.amazonaws.com; before s3 is a bucket
+		s.region, s.saysRegion = labels[last-1], true
+	case strings.HasSuffix(host, ".amazonaws.com") && (last == 0 || labels[last] == "s3"):
 		s.region = "us-east-1"
 	}
 	if last >= 0 && labels[last] == "dualstack" {

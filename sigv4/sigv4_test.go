@@ -187,8 +187,9 @@ func TestWhatCannotBeSignedIsTold(t *testing.T) {
 		{sigv4.Request{URL: sqs, Region: "Ireland"}, "Region is no region, as eu-west-1"},
 		{sigv4.Request{URL: sqs, Region: "any where"}, "Region is no region, as eu-west-1"},
 		{sigv4.Request{URL: sqs, Region: "eu-north-1"}, "Region is eu-north-1, and the host is of eu-west-1"},
-		{sigv4.Request{URL: "https://s3.amazonaws.com/", Region: "ap-sotheast-2"}, "Region is ap-sotheast-2, which is no region of AWS, as eu-west-1: did you mean ap-southeast-2?"},
-		{sigv4.Request{URL: "https://s3.amazonaws.com/", Region: "mars"}, "Region is mars, which is no region of AWS, as eu-west-1"},
+		{sigv4.Request{URL: "https://s3.amazonaws.com/", Region: "ap-sotheast-2"}, "Region is no region of AWS, as eu-west-1: did you mean ap-southeast-2?"},
+		{sigv4.Request{URL: "https://s3.amazonaws.com/", Region: "mars"}, "Region is no region of AWS, as eu-west-1"},
+		{sigv4.Request{URL: "https://eu-west-1.queue.amazonaws.com/", Region: "us-east-1"}, "Region is us-east-1, and the host is of eu-west-1"},
 		{sigv4.Request{URL: "https://sqs.eu-wst-1.amazonaws.com/"}, "URL has a host of region eu-wst-1, which is none: did you mean eu-west-1?"},
 		{sigv4.Request{URL: sqs, PayloadHash: "ABC"}, "PayloadHash is neither 64 hexadecimal digits in lower case nor UNSIGNED-PAYLOAD"},
 		{sigv4.Request{URL: sqs, PayloadHash: sigv4.UnsignedPayload, Body: []byte("x")}, "PayloadHash is given with a body: give one of them"},
@@ -223,7 +224,12 @@ func TestWhatCannotBeSignedIsTold(t *testing.T) {
 func TestHostsSayTheirServiceAndRegion(t *testing.T) {
 	for host, want := range map[string]string{
 		"sqs.eu-west-1.amazonaws.com":                  "sqs eu-west-1",
-		"eu-west-1.queue.amazonaws.com":                "sqs us-east-1",
+		"eu-west-1.queue.amazonaws.com":                "sqs eu-west-1",
+		"queue.amazonaws.com":                          "sqs us-east-1",
+		"search-a-x.eu-west-1.es.amazonaws.com":        "es eu-west-1",
+		"vpce-0a-b.sqs.eu-west-1.vpce.amazonaws.com":   "sqs eu-west-1",
+		"s3-fips-us-gov-west-1.amazonaws.com":          "s3 us-gov-west-1",
+		"eu-west-1.s3.amazonaws.com":                   "s3 us-east-1", // a bucket of that name
 		"sns.us-gov-west-1.amazonaws.com":              "sns us-gov-west-1",
 		"sqs-fips.us-east-2.amazonaws.com":             "sqs us-east-2",
 		"s3.amazonaws.com":                             "s3 us-east-1",

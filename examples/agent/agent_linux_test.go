@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,19 +37,16 @@ func compose(t *testing.T) *types.Project {
 	return project
 }
 
-// unit answers the settings of a section of report.service, after systemd has read it without a complaint.
+// unit answers the settings of report.service, after systemd has read it and the agent's own, with the drop-in, without a complaint.
 func unit(t *testing.T) map[string][]string {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), "systemd-analyze", "verify", "--man=no", "report.service")
-	c.Env = append(os.Environ(), "SYSTEMD_UNIT_PATH="+filepath.Join("..", "..", "contrib", "systemd")+":")
-	out, err := c.CombinedOutput()
-	for line := range strings.Lines(string(out)) {
-		if !strings.Contains(line, "is not executable: No such file or directory") { // neither program is installed here
-			t.Errorf("systemd says: %s", line)
+	c := foreign.Command(t, foreign.Find(t, "systemd-analyze"), "verify", "--man=no", "report.service")
+	c.Env = append(c.Env, "SYSTEMD_UNIT_PATH="+filepath.Join("..", "..", "contrib", "systemd")+":.:")
+	r := foreign.Run(c)
+	for _, prefix := range []string{"report.", "awsauth-agent."} {
+		for _, said := range foreign.UnitComplaints(r, prefix) {
+			t.Errorf("systemd says: %s", said)
 		}
-	}
-	if err != nil && len(out) == 0 {
-		t.Fatalf("%v: %s", err, foreign.Remedy)
 	}
 	text, err := os.ReadFile("report.service")
 	if err != nil {
@@ -64,18 +61,24 @@ func unit(t *testing.T) map[string][]string {
 	return settings
 }
 
-// TestProgramsUseTheAgent runs an agent with awsauth.yaml, and a program with what report.service and compose.yaml tell theirs. Host,
-// user, ARNs and paths are those of the test.
+// An agent with awsauth.yaml serves a program with what report.service and compose.yaml tell theirs. Host, ARNs and paths are those of the
+// test; so is the user, unless the superuser runs it: then the agent is another user's than the program, as under systemd.
 func TestProgramsUseTheAgent(t *testing.T) {
 	project := compose(t)
 	settings := unit(t)
-	dir := foreign.ShortDir(t)
+	dir, user := foreign.ShortDir(t), os.Getuid()
+	if user == 0 {
+		user = 1000
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	text, err := os.ReadFile("awsauth.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := foreign.FreeAddress(t)
-	here := strings.NewReplacer("127.0.0.1:9912", address, "/run/awsauth/", dir+"/", "user-1000", fmt.Sprint("user-", os.Getuid()), `"1000"`, fmt.Sprintf("%q", fmt.Sprint(os.Getuid())),
+	here := strings.NewReplacer("127.0.0.1:9912", address, "/run/awsauth/", dir+"/", "user-1000", fmt.Sprint("user-", user), `"1000"`, fmt.Sprintf("%q", fmt.Sprint(user)),
 		"/etc/awsauth/client.pem", local.Certificate, "/etc/awsauth/client.key", local.PrivateKey, "/etc/awsauth/config.yaml", filepath.Join(dir, "config.yaml"))
 	configuration := here.Replace(string(text))
 	for name, value := range map[string]string{"role_arn": local.RoleARN, "profile_arn": local.ProfileARN, "trust_anchor_arn": local.TrustAnchorARN} {
@@ -129,6 +132,9 @@ func TestProgramsUseTheAgent(t *testing.T) {
 	}
 	c.Env = append(c.Env, "AWS_ENDPOINT_URL="+local.Endpoint)
 	c.Stdin = strings.NewReader("all is well")
+	if user != os.Getuid() {
+		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(user), Gid: uint32(user)}}
+	}
 	if got := foreign.MustRun(t, c); got != "s3://backups/nightly/report.txt has 11 bytes\n" {
 		t.Errorf("got %q", got)
 	}

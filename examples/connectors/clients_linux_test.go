@@ -33,6 +33,7 @@ type job struct {
 	t       testing.TB
 	service service
 	state   state
+	kind    kind
 	url     string   // of the service
 	env     []string // by which it finds its credentials
 	dir     string   // for its files
@@ -46,8 +47,6 @@ type client struct {
 	door     func(*office, testing.TB, kind, state, string) []string
 	// do does the work of a service when the credentials are good, and makes one call when they are not.
 	do func(job) error
-	// query says that it speaks to SQS by the Query protocol.
-	query bool
 	// silent says that the call it makes is one by HEAD, whose answer has no code.
 	silent bool
 }
@@ -74,9 +73,12 @@ func newOffice(t testing.TB) *office {
 		"s3": foreign.StartVersitygw(t, a.emulator, bucket), "sqs": a.endpoint, "sns": a.endpoint, "rekognition": a.endpoint, "sts": a.endpoint,
 	}}
 	for _, k := range []kind{session, chained} {
-		o.expired[k] = a.ending(t, k, time.Second)
+		o.expired[k] = a.ending(t, k, 10*time.Second)
+		if err := awsSTS.call(t.Context(), (&checker{endpoint: a.endpoint}).config(fixed(o.expired[k]))); err != nil {
+			t.Fatalf("before their end: %v", err)
+		}
 	}
-	time.Sleep(2100 * time.Millisecond) // ends are in whole seconds
+	time.Sleep(time.Until(o.expired[chained].Expires) + 1100*time.Millisecond) // ends are in whole seconds
 	o.configuration = a.configuration(t, a)
 	endpoint := httptest.NewServer(&container.Handler{Find: o.grant})
 	t.Cleanup(endpoint.Close)
@@ -93,7 +95,7 @@ func (o *office) credentials(t testing.TB, k kind, s state) aws.Credentials {
 	case expired:
 		return o.expired[k]
 	}
-	return spoiled(t, o.account, k, s)
+	return spoiled(t, o.account, o.account.get(t, k, true), k, s)
 }
 
 func (o *office) grant(hash [32]byte) (container.Grant, bool) {
@@ -155,7 +157,7 @@ func (o *office) cell(t *testing.T, c *client, of service, s state) string {
 		}
 		dir := t.TempDir()
 		front := foreign.NewFront(t, o.servers[of.name], "")
-		err := c.do(job{t: t, service: of, state: s, url: front.URL, env: c.door(o, t, k, s, dir), dir: dir, aws: o.config(t)})
+		err := c.do(job{t: t, service: of, state: s, kind: k, url: front.URL, env: c.door(o, t, k, s, dir), dir: dir, aws: o.config(t)})
 		calls := front.Noted()
 		text := "✓"
 		switch {
@@ -173,24 +175,31 @@ func (o *office) cell(t *testing.T, c *client, of service, s state) string {
 			if text = last.Code; c.silent && text == "" {
 				text = fmt.Sprint(last.Status)
 			}
-			if want := c.code(of, s); text != want {
+			if want := c.code(of, s, last.Target == ""); text != want {
 				t.Errorf("%s credentials: got %q of %v, want %s", k, text, err, want)
 				text = failed
 			}
+		case of.name == "sqs" && calls[0].Target == "":
+			text = "– " + queryUnknown.mark // it has been refused with the code that awsCLI wants
+		}
+		if c.silent && text != failed && s != good {
+			text += " " + headOnly.mark
 		}
 		texts = append(texts, text)
-	}
-	if c.query && of.name == "sqs" && s == good {
-		return "– " + queryUnknown.mark // it has been refused with the code that awsCLI wants
 	}
 	if len(texts) == 0 {
 		return "– " + asksForNone.mark
 	}
-	return slices.Compact(texts)[0]
+	slices.Sort(texts)
+	if texts = slices.Compact(texts); len(texts) > 1 {
+		t.Errorf("the kinds of credentials differ: %q", texts)
+		return failed
+	}
+	return texts[0]
 }
 
-// code is what a client is told, as in the table of servers.
-func (c *client) code(of service, s state) string {
+// code is what a client is told, as in the table of servers. A client may speak to SQS by the Query protocol.
+func (c *client) code(of service, s state, query bool) string {
 	switch {
 	case c.silent:
 		return "403"
@@ -200,7 +209,7 @@ func (c *client) code(of service, s state) string {
 		return s3Codes[s]
 	case of.name == "sns" && s == denied:
 		return "AuthorizationError"
-	case of.name == "sns", of.name == "sts", of.name == "sqs" && c.query:
+	case of.name == "sns", of.name == "sts", of.name == "sqs" && query:
 		return queryCodes[s]
 	}
 	return jsonCodes[s]
@@ -218,24 +227,27 @@ func TestOtherClientsWithCredentials(t *testing.T) {
 	needNetwork(t)
 	o := newOffice(t)
 	all := []service{amazonS3, amazonSQS, amazonSNS, amazonRekognition, awsSTS}
-	js := newScript(t)
-	clients := []*client{
-		{name: "SDK for JavaScript, container endpoint", services: all, door: (*office).throughContainer, do: js.do},
-		{name: "rclone, container endpoint", services: all[:1], door: (*office).throughContainer, do: rclone},
-		{name: "restic, container endpoint", services: all[:1], door: (*office).throughContainer, do: restic, silent: true},
+	var clients []*client
+	add := func(c *client) { clients = append(clients, c) }
+	if node := foreign.LookJavaScript(t); node != nil {
+		add(&client{name: "SDK for JavaScript, container endpoint", services: all, door: (*office).throughContainer, do: newScript(t, node).do})
+	}
+	if path := foreign.Look(t, "rclone"); path != "" {
+		add(&client{name: "rclone, container endpoint", services: all[:1], door: (*office).throughContainer, do: func(j job) error { return rclone(path, j) }})
+	}
+	if path := foreign.Look(t, "restic"); path != "" {
+		add(&client{name: "restic, container endpoint", services: all[:1], door: (*office).throughContainer, do: func(j job) error { return restic(path, j) }, silent: true})
 	}
 	for i, cli := range foreign.AWSCLIs(t) {
 		services := all
 		if i > 0 {
 			services = all[1:3] // what a newer one says in another way
 		}
-		query := !cli.ReadsEndpointURL() // both came in the same year
-		do := func(j job) error { return awsCLI(cli, query, j) }
+		do := func(j job) error { return awsCLI(cli, j) }
 		name := strings.Replace(cli.Version, "aws-cli/", "AWS CLI ", 1)
 		name = name[:strings.LastIndex(name, ".")]
-		clients = append(clients,
-			&client{name: name + ", credential_process", services: services, door: (*office).throughProcess, do: do, query: query},
-			&client{name: name + ", container endpoint", services: services, door: (*office).throughContainer, do: do, query: query})
+		add(&client{name: name + ", credential_process", services: services, door: (*office).throughProcess, do: do})
+		add(&client{name: name + ", container endpoint", services: services, door: (*office).throughContainer, do: do})
 	}
 	var mu sync.Mutex
 	cells := map[[3]string]string{}
@@ -311,7 +323,7 @@ func large() []byte {
 	return content
 }
 
-func awsCLI(cli foreign.Tool, query bool, j job) error {
+func awsCLI(cli foreign.Tool, j job) error {
 	aws := func(args ...string) (string, error) {
 		out, err := j.run(cli.Path, append([]string{"--endpoint-url", j.url, "--output", "text"}, args...)...)
 		if err != nil && j.state != good && !strings.Contains(err.Error(), "An error occurred (") {
@@ -362,11 +374,11 @@ func awsCLI(cli foreign.Tool, query bool, j job) error {
 			[]string{"sqs", "receive-message", "--queue-url", "%0", "--query", "Messages[0].[Body]"},
 			[]string{"sqs", "delete-queue", "--queue-url", "%0"},
 		)
-		if query && err != nil && strings.Contains(err.Error(), "(InvalidAction)") {
-			return nil
+		if err != nil && strings.Contains(err.Error(), "(InvalidAction)") {
+			return nil // it speaks Query; the cell sees whether it does
 		}
-		if query || err != nil {
-			return fmt.Errorf("want InvalidAction of a client that speaks Query %t: %w", query, err)
+		if err != nil {
+			return err
 		}
 		if answers[2] != "a job" {
 			return fmt.Errorf("receive-message: got %q", answers[2])
@@ -402,8 +414,8 @@ func awsCLI(cli foreign.Tool, query bool, j job) error {
 		if err := script(one["sts"]); err != nil {
 			return err
 		}
-		if !strings.Contains(answers[0], "/"+worker) && !strings.Contains(answers[0], "/"+archive) {
-			return fmt.Errorf("get-caller-identity: got %q", answers[0])
+		if !strings.Contains(answers[0], callers[j.kind]) {
+			return fmt.Errorf("get-caller-identity: got %q, want …%s", answers[0], callers[j.kind])
 		}
 	}
 	return nil
@@ -416,9 +428,8 @@ type script struct {
 	out *bufio.Reader
 }
 
-func newScript(t testing.TB) *script {
+func newScript(t testing.TB, node *foreign.Node) *script {
 	t.Helper()
-	node := foreign.JavaScript(t)
 	c := foreign.Command(t, node.Path, "testdata/clients.js")
 	c.Env = append(c.Env, node.Modules())
 	in, err := c.StdinPipe()
@@ -432,7 +443,7 @@ func newScript(t testing.TB) *script {
 func (s *script) do(j job) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	asked := map[string]any{"service": j.service.name, "good": j.state == good, "endpoint": j.url, "name": unique("js"), "bucket": bucket}
+	asked := map[string]any{"service": j.service.name, "good": j.state == good, "endpoint": j.url, "name": unique("js"), "bucket": bucket, "caller": callers[j.kind]}
 	for _, assignment := range j.env {
 		name, value, _ := strings.Cut(assignment, "=")
 		asked[name] = value
@@ -457,8 +468,7 @@ func (s *script) do(j job) error {
 	return nil
 }
 
-func rclone(j job) error {
-	path := foreign.Find(j.t, "rclone")
+func rclone(path string, j job) error {
 	run := func(args ...string) (string, error) {
 		return j.run(path, append(args, "--config", "", "--retries", "1", "--low-level-retries", "1", "--s3-provider", "Other", "--s3-env-auth",
 			"--s3-region", foreign.Region, "--s3-endpoint", j.url, "--s3-no-check-bucket", "--s3-upload-cutoff", "5M", "--s3-chunk-size", "5M")...)
@@ -479,8 +489,7 @@ func rclone(j job) error {
 	return j.same("down", content)
 }
 
-func restic(j job) error {
-	path := foreign.Find(j.t, "restic")
+func restic(path string, j job) error {
 	j.env = append(j.env, "RESTIC_PASSWORD=of a test", "AWS_DEFAULT_REGION="+foreign.Region)
 	run := func(args ...string) (string, error) {
 		return j.run(path, append([]string{"--no-cache", "-r", "s3:" + j.url + "/" + bucket + "/" + filepath.Base(j.dir)}, args...)...)

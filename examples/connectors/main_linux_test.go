@@ -5,9 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/awsauth-go/awsauth/internal/foreign"
@@ -16,13 +14,13 @@ import (
 
 // The variables by which this binary finds out that it has started itself.
 const (
-	inNamespace = "CONNECTORS_NAMESPACE"
-	commandPath = "CONNECTORS_COMMAND"
+	stage    = "CONNECTORS_STAGE"
+	programs = "CONNECTORS_PROGRAMS"
 )
 
 var (
-	// command is the path of awsauth, built for this run.
-	command string
+	// command is the path of awsauth, built for this run, and laborer that of a program of long work.
+	command, laborer string
 	// alone reports whether the tests have a network of their own.
 	alone bool
 )
@@ -36,39 +34,30 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// prepareAndRun builds first what cannot be built where there is no way to the proxy of modules.
 func prepareAndRun(m *testing.M) (code int, err error) {
 	flag.Parse()
 	if err := flag.Set("test.parallel", "12"); err != nil { // they wait more than they compute
 		return 1, err
 	}
-	if os.Getenv(inNamespace) != "" {
-		command, alone = os.Getenv(commandPath), true
-		if err := ownnet.Up(); err != nil {
+	dir := os.Getenv(programs)
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "awsauth-connectors-"); err != nil {
 			return 1, err
 		}
+		defer os.RemoveAll(dir)
+		if err := errors.Join(foreign.BuildAwsauth(filepath.Join(dir, "awsauth")), foreign.Build("../internal/longwork/work", filepath.Join(dir, "work"))); err != nil {
+			return 1, err
+		}
+		if err := os.Setenv(programs, dir); err != nil {
+			return 1, err
+		}
+	}
+	command, laborer = filepath.Join(dir, "awsauth"), filepath.Join(dir, "work")
+	return ownnet.Main(os.Getenv(stage), stage, func(own bool) (int, error) {
+		alone = own
 		return m.Run(), nil
-	}
-	dir, err := os.MkdirTemp("", "awsauth-connectors-")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(dir)
-	command = filepath.Join(dir, "awsauth")
-	if err := foreign.BuildAwsauth(command); err != nil {
-		return 1, err
-	}
-	again := exec.Command(os.Args[0], os.Args[1:]...)
-	again.Env = append(os.Environ(), inNamespace+"=1", commandPath+"="+command)
-	again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
-	ownnet.Isolate(again)
-	err = again.Run()
-	if ended := new(exec.ExitError); errors.As(err, &ended) {
-		return ended.ExitCode(), nil
-	}
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EINVAL) {
-		return m.Run(), nil // who may not have namespaces
-	}
-	return 0, err
+	})
 }
 
 // needNetwork skips a test that only a network of its own lets run.

@@ -28,8 +28,8 @@ import (
 type service struct {
 	name  string // as requests are signed for it
 	title string
-	// work does what a program wants of it, reads back what came of it, and cleans up.
-	work func(context.Context, aws.Config) error
+	// work does what a program wants of it, and reads back what came of it.
+	work func(context.Context, aws.Config, kind) error
 	// call makes one call, for credentials that are wrong.
 	call func(context.Context, aws.Config) error
 }
@@ -78,7 +78,7 @@ type storing struct {
 	presigned bool   // they are read through a presigned URL, too
 }
 
-func (s storing) work(ctx context.Context, c aws.Config) error {
+func (s storing) work(ctx context.Context, c aws.Config, _ kind) error {
 	client, key := s3Client(c), aws.String(unique(s.prefix)+".jpg")
 	content := picture(blue)
 	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(bucket), Key: key, Body: bytes.NewReader(content)}); err != nil {
@@ -185,7 +185,7 @@ func receive(ctx context.Context, client *sqs.Client, queue *string) (string, er
 	return "", errors.New("no message has come")
 }
 
-func exchangeMessages(ctx context.Context, c aws.Config) error {
+func exchangeMessages(ctx context.Context, c aws.Config, _ kind) error {
 	client := sqs.NewFromConfig(c)
 	queue, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(unique("jobs"))})
 	if err != nil {
@@ -208,10 +208,8 @@ func exchangeMessages(ctx context.Context, c aws.Config) error {
 	if err != nil {
 		return err
 	}
-	for name, n := range left.Attributes {
-		if n != "0" {
-			return fmt.Errorf("%s: got %s messages after the only one was deleted", name, n)
-		}
+	if a := left.Attributes; a["ApproximateNumberOfMessages"] != "0" || a["ApproximateNumberOfMessagesNotVisible"] != "0" {
+		return fmt.Errorf("GetQueueAttributes: got %v after the only message was deleted", a)
 	}
 	_, err = client.DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: queue.QueueUrl})
 	return err
@@ -240,7 +238,7 @@ func subscribed(ctx context.Context, c aws.Config) (topic, queue *string, err er
 	return made.TopicArn, q.QueueUrl, err
 }
 
-func publishToQueue(ctx context.Context, c aws.Config) error {
+func publishToQueue(ctx context.Context, c aws.Config, _ kind) error {
 	topic, queue, err := subscribed(ctx, c)
 	if err != nil {
 		return err
@@ -265,7 +263,7 @@ func publishToQueue(ctx context.Context, c aws.Config) error {
 }
 
 // listTopics is publishToQueue where there are topics alone.
-func listTopics(ctx context.Context, c aws.Config) error {
+func listTopics(ctx context.Context, c aws.Config, _ kind) error {
 	client := sns.NewFromConfig(c)
 	made, err := client.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String(unique("orders"))})
 	if err != nil {
@@ -299,7 +297,7 @@ func labels(ctx context.Context, c aws.Config, image []byte) (string, error) {
 	return strings.Join(names, ", "), nil
 }
 
-func tellPicturesApart(ctx context.Context, c aws.Config) error {
+func tellPicturesApart(ctx context.Context, c aws.Config, _ kind) error {
 	for colour, want := range map[colour]string{blue: "Sky", green: "Grass"} {
 		got, err := labels(ctx, c, picture(colour))
 		if err != nil {
@@ -313,7 +311,7 @@ func tellPicturesApart(ctx context.Context, c aws.Config) error {
 }
 
 // someLabels is tellPicturesApart where every picture has the same labels.
-func someLabels(ctx context.Context, c aws.Config) error {
+func someLabels(ctx context.Context, c aws.Config, _ kind) error {
 	got, err := labels(ctx, c, picture(blue))
 	if err == nil && got == "" {
 		err = errors.New("DetectLabels: got no label")
@@ -321,14 +319,16 @@ func someLabels(ctx context.Context, c aws.Config) error {
 	return err
 }
 
-func askWhoCalls(ctx context.Context, c aws.Config) error {
+// callers are who credentials are of, in the ARN that STS answers.
+var callers = map[kind]string{static: ":user/" + worker, session: ":assumed-role/" + worker + "/", chained: ":assumed-role/" + archive + "/"}
+
+func askWhoCalls(ctx context.Context, c aws.Config, k kind) error {
 	who, err := sts.NewFromConfig(c).GetCallerIdentity(ctx, nil)
 	if err != nil {
 		return err
 	}
-	arn := aws.ToString(who.Arn)
-	if !strings.Contains(arn, "/"+worker) && !strings.Contains(arn, "/"+archive) {
-		return fmt.Errorf("GetCallerIdentity: got %s, want user or role %s, or role %s", arn, worker, archive)
+	if arn := aws.ToString(who.Arn); !strings.Contains(arn, callers[k]) {
+		return fmt.Errorf("GetCallerIdentity: got %s, want …%s", arn, callers[k])
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ type account struct {
 	certificate, key string // paths of PEM files
 	// assume is the STS at which further roles are assumed.
 	assume string
-	// roles answers a role's ARN, where it is assumed.
+	// role answers a role's ARN, where it is assumed.
 	role func(name string) string
 
 	clock sync.Mutex // held while credentials are got: the emulator's clock may be behind for those

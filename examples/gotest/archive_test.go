@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync"
 	"testing"
 
 	"github.com/aws/smithy-go"
@@ -19,11 +20,14 @@ import (
 // start makes a local AWS: Roles Anywhere and STS, and before an S3 that is a map the check of who calls and whether they may.
 func start(t *testing.T) (local *awsauthtest.Local, objects map[string]string) {
 	objects = map[string]string{}
+	var mu sync.Mutex // guards objects: requests may come at once
 	s3 := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		content, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		objects[r.URL.Path] = string(content)
 	}))
 	t.Cleanup(s3.Close)

@@ -139,11 +139,12 @@ func (c *crowd) enter(k *known) bool {
 		}
 		wait := c.mayHoldUp(k.uid, began, now)
 		if crowded && dumb == c.of[k.uid] {
-			if now.Sub(came) >= firstWord && !hasAsked(longest.Conn) {
-				c.heldUp[k.uid] = heldUp{now, mostHeldUp}
+			left := firstWord - now.Sub(came)
+			if left <= 0 && !c.anyHasAsked(k.uid) { // who is heard late, as this process is slow, has not kept silent
+				c.heldUp[k.uid] = heldUp{now, mostHeldUp} // it is let in when there is room, and waited for no more
 				return false
 			}
-			wait = min(wait, firstWord)
+			wait = min(wait, max(left, time.Millisecond))
 		}
 		if wait <= 0 {
 			c.remember(k.uid, began, now)
@@ -183,6 +184,16 @@ func (c *crowd) silentOf(uid uint32) (longest *known, count, dumb int) {
 		}
 	}
 	return longest, count, dumb
+}
+
+// anyHasAsked reports whether a connection of a user has asked and has not been heard yet. The caller holds mu.
+func (c *crowd) anyHasAsked(uid uint32) bool {
+	for k := range c.all {
+		if k.uid == uid && hasAsked(k.Conn) {
+			return true
+		}
+	}
+	return false
 }
 
 // greatest is the user who has most connections. The caller holds mu.

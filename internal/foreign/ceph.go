@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"text/template"
 
@@ -13,6 +14,7 @@ import (
 // Ceph is Ceph's object gateway: an S3, the topics of SNS, an STS and the roles of IAM.
 type Ceph struct {
 	Endpoint string
+	Version  string // as 16.2.15
 
 	t             testing.TB
 	dir           string
@@ -51,8 +53,9 @@ func StartCeph(t testing.TB) *Ceph {
 	for _, name := range []string{"ceph", "ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin"} {
 		Find(t, name)
 	}
+	version := strings.Fields(MustRun(t, Command(t, Find(t, "radosgw"), "--version")) + " ? ? ?")[2]
 	monitor, gateway := FreeAddress(t), FreeAddress(t)
-	c := &Ceph{Endpoint: "http://" + gateway, t: t, dir: ShortDir(t)}
+	c := &Ceph{Endpoint: "http://" + gateway, Version: version, t: t, dir: ShortDir(t)}
 	c.configuration = filepath.Join(c.dir, "ceph.conf")
 	var text bytes.Buffer
 	if err := cephConfiguration.Execute(&text, struct{ Monitor, Dir, Gateway string }{monitor, c.dir, gateway}); err != nil {

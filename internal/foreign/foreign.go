@@ -11,14 +11,18 @@ package foreign
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -209,6 +213,21 @@ func ShortDir(t testing.TB) string {
 	return dir
 }
 
+// UnitComplaints answers what systemd-analyze has said of units whose names begin so, but that their programs are not installed, which is
+// true of a host that only tests them; and how else it failed.
+func UnitComplaints(r Result, prefix string) (complaints []string) {
+	const absent = "is not executable: No such file or directory"
+	for line := range strings.Lines(r.Stdout + r.Stderr) {
+		if strings.Contains(line, prefix) && !strings.Contains(line, absent) {
+			complaints = append(complaints, strings.TrimSpace(line))
+		}
+	}
+	if r.Err != nil && !strings.Contains(r.Stderr, absent) {
+		complaints = append(complaints, fmt.Sprintf("%v: %s", r.Err, r.Stderr))
+	}
+	return complaints
+}
+
 // Lateness runs something that counts seconds, and answers by how much this process was late at worst meanwhile: on a host that is too busy
 // it may fail for nothing else.
 func Lateness(run func()) (late time.Duration) {
@@ -232,27 +251,41 @@ func Lateness(run func()) (late time.Duration) {
 	return late
 }
 
-// FreeAddress is an address of loopback that nobody listens on.
+// given are the ports that FreeAddress has given: what is to listen there may take its time.
+var given sync.Map
+
+// FreeAddress is an address of loopback that nobody listens on. Its port is below those that connections are given (ip_local_port_range).
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000)))
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, before := given.LoadOrStore(address, true); !before {
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port of loopback is free")
+	return ""
 }
 
 // AwaitOK waits until a server is ready.
 func AwaitOK(t testing.TB, url string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		answer, err := http.Get(url)
+	client := http.Client{Timeout: 2 * time.Second}
+	for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		answer, err := client.Get(url)
 		if err == nil {
 			_ = answer.Body.Close()
 			if answer.StatusCode == http.StatusOK {
 				return
 			}
+			err = errors.New(answer.Status)
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("%s is not ready: %v", url, err)
@@ -274,14 +307,23 @@ func Witnesses(t testing.TB) string {
 	return filepath.Join(dir, "awsauth-witnesses")
 }
 
-// Find answers the path of a program, that of scripts/install-witnesses first, or skips the test.
-func Find(t testing.TB, name string) string {
+// Look answers the path of a program, that of scripts/install-witnesses first, or "".
+func Look(t testing.TB, name string) (path string) {
 	t.Helper()
 	for _, candidate := range []string{filepath.Join(Witnesses(t), "bin", name), name} {
 		if path, err := exec.LookPath(candidate); err == nil {
 			return path
 		}
 	}
-	t.Skipf("there is no %s: %s where it can be had", name, Remedy)
+	t.Logf("there is no %s: %s where it can be had", name, Remedy)
 	return ""
+}
+
+// Find is Look for a test that cannot do without: it is skipped.
+func Find(t testing.TB, name string) (path string) {
+	t.Helper()
+	if path = Look(t, name); path == "" {
+		t.Skipf("there is no %s: %s where it can be had", name, Remedy)
+	}
+	return path
 }

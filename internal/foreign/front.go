@@ -33,6 +33,7 @@ type Call struct {
 	Key           string // access key ID that has signed
 	Status        int
 	Code          string // of an error, as the service says it
+	Target        string // X-Amz-Target, of services that speak JSON
 }
 
 // NewFront begins one before a server. With as, requests are sent on under that Host.
@@ -109,7 +110,7 @@ func (f *Front) note(r *http.Request, status int, code string) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.calls = append(f.calls, Call{time.Now(), what, given != "", key, status, code})
+	f.calls = append(f.calls, Call{time.Now(), what, given != "", key, status, code, r.Header.Get("X-Amz-Target")})
 }
 
 // Noted are all calls until now.

@@ -20,12 +20,13 @@ type Node struct {
 // oldestNode is what the packages demand.
 const oldestNode = 22
 
-// JavaScript answers the node and the packages that scripts/install-witnesses installs, or skips the test.
-func JavaScript(t testing.TB) *Node {
+// LookJavaScript answers the node and the packages that scripts/install-witnesses installs; nil where they are not.
+func LookJavaScript(t testing.TB) *Node {
 	t.Helper()
 	n := &Node{t: t, dir: filepath.Join(Witnesses(t), "js", "node_modules")}
 	if _, err := os.Stat(n.dir); err != nil {
-		t.Skipf("there are no packages of npm: %s where there is npm", Remedy)
+		t.Logf("there are no packages of npm: %s where there is npm", Remedy)
+		return nil
 	}
 	for _, candidate := range []string{filepath.Join(Witnesses(t), "node", "node_modules", ".bin", "node"), "node"} {
 		out, err := exec.Command(candidate, "--print", "process.versions.node.split('.')[0]").Output()
@@ -38,8 +39,18 @@ func JavaScript(t testing.TB) *Node {
 			}
 		}
 	}
-	t.Skipf("there is no node of version %d or newer: %s where there is npm", oldestNode, Remedy)
+	t.Logf("there is no node of version %d or newer: %s where there is npm", oldestNode, Remedy)
 	return nil
+}
+
+// JavaScript is LookJavaScript for a test that cannot do without: it is skipped.
+func JavaScript(t testing.TB) *Node {
+	t.Helper()
+	n := LookJavaScript(t)
+	if n == nil {
+		t.Skip("there is no SDK for JavaScript: " + Remedy + " where there is npm")
+	}
+	return n
 }
 
 // Modules is the variable by which node finds the packages.

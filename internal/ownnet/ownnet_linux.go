@@ -1,12 +1,12 @@
 // Package ownnet gives tests a network of their own, in which loopback is all there is: for servers that listen on every address, and
 // for faults of networks. It is for tests alone.
 //
-//	c := exec.Command(binary)
-//	ownnet.Isolate(c) // and in that process, first of all:
-//	err := ownnet.Up()
+//	func TestMain(m *testing.M) {
+//		code, err := ownnet.Main(os.Getenv("STAGE"), "STAGE", func(alone bool) (int, error) { return m.Run(), nil })
 package ownnet
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,8 +14,52 @@ import (
 	"unsafe"
 )
 
+// The stages of a process that starts itself anew.
+const (
+	probe  = "probe"
+	inside = "inside"
+)
+
+// Main runs tests in a network of their own, or where a host does not let this user have one without. stage is the value of a variable
+// of the environment, which Main sets when it starts this binary again.
+func Main(stage, variable string, run func(alone bool) (code int, err error)) (code int, err error) {
+	switch stage {
+	case probe:
+		if err := Up(); err != nil {
+			return 1, err
+		}
+		return 0, nil
+	case inside:
+		if err := Up(); err != nil {
+			return 1, err
+		}
+		return run(true)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return 1, err
+	}
+	again := func(stage string, args ...string) *exec.Cmd {
+		c := exec.Command(self, args...)
+		c.Env = append(os.Environ(), variable+"="+stage)
+		Isolate(c)
+		return c
+	}
+	// There are many ways in which a host refuses, some of them only when loopback is raised.
+	if again(probe).Run() != nil {
+		return run(false)
+	}
+	c := again(inside, os.Args[1:]...)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	err = c.Run()
+	if ended := new(exec.ExitError); errors.As(err, &ended) {
+		return ended.ExitCode(), nil
+	}
+	return 0, err
+}
+
 // Isolate has a command run in a network namespace of its own, and end when this process does. Who is not the superuser becomes that in a
-// user namespace first (user_namespaces(7)), which not every host allows: then starting the command fails with EPERM or ENOSYS.
+// user namespace first (user_namespaces(7)), which not every host allows.
 func Isolate(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	if os.Geteuid() == 0 {

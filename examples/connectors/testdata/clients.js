@@ -68,9 +68,9 @@ const work = {
     assert.equal(await labels(c, job.pictures[0]), "Sky");
     assert.equal(await labels(c, job.pictures[1]), "Grass");
   },
-  async sts(c) {
+  async sts(c, job) {
     const { Arn } = await call.sts(c);
-    assert.match(Arn, /\/(worker|archive)/);
+    assert.ok(Arn.includes(job.caller), `it is ${Arn}`);
   },
 };
 

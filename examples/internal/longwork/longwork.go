@@ -1,6 +1,6 @@
 // Package longwork is work that lasts for longer than many sessions do: an upload in parts, a consumer and a publisher of messages.
 //
-//	err := longwork.Run(ctx, "sqs", c, time.Minute)
+//	done, err := longwork.Run(ctx, "sqs", c, time.Minute)
 //
 // Each fails when one call has, so that the retries of an SDK hide nothing, and when anything was lost or came in another order of parts.
 package longwork
