@@ -75,6 +75,8 @@ type Emulator struct {
 	account  *account.Account
 	sessions createsession.Service
 	faults   faults
+	// toBackends hands on as it is what comes from a backend: compressed objects stay so.
+	toBackends *http.Transport
 }
 
 var accountIDForm = regexp.MustCompile(`^[0-9]{12}$`)
@@ -110,7 +112,7 @@ func New(c Config) (*Emulator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("new emulator: region: %w", err)
 	}
-	e := &Emulator{config: c}
+	e := &Emulator{config: c, toBackends: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16}}
 	e.account, err = account.New(account.Config{
 		ID: c.AccountID, Partition: partition.Name, Region: c.Region, Now: e.now, Dir: c.Dir, SessionLifetime: c.SessionLifetime,
 	})
@@ -125,7 +127,10 @@ func New(c Config) (*Emulator, error) {
 }
 
 // Close saves what Config.Dir keeps. The emulator is not used any more afterwards.
-func (e *Emulator) Close() error { return e.account.Close() }
+func (e *Emulator) Close() error {
+	e.toBackends.CloseIdleConnections()
+	return e.account.Close()
+}
 
 // AccountID is the account emulated.
 func (e *Emulator) AccountID() string { return e.config.AccountID }

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -98,7 +99,7 @@ func (e *Emulator) pass(x *exchange, w http.ResponseWriter, service string, to *
 	if err := e.permit(r, x, caller); err != nil {
 		return err
 	}
-	e.proxy(to, payload, x).ServeHTTP(w, x.r)
+	e.proxy(to, r, x).ServeHTTP(w, x.r)
 	return nil
 }
 
@@ -111,11 +112,11 @@ func (e *Emulator) permit(r *gateway.Request, x *exchange, caller *account.Calle
 	case r.Service == "sns":
 		denied = "AuthorizationError" // Amazon SNS API Reference, "Common Error Types"
 	}
-	permissions := r.Permissions()
-	if len(permissions) == 0 {
+	permissions, err := r.Permissions()
+	if err != nil {
 		return &wire.Refusal{
 			Status: http.StatusForbidden, Code: denied, Message: "User: " + caller.ARN + " is not authorized to perform this request.",
-			Reason: "the emulator does not know which permission this request needs", Remedy: "call the backend itself",
+			Reason: "which permission it needs cannot be told: " + err.Error(), Remedy: "send it as AWS's clients do, or call the backend itself",
 		}
 	}
 	for _, p := range permissions {
@@ -133,27 +134,39 @@ func (e *Emulator) permit(r *gateway.Request, x *exchange, caller *account.Calle
 	return nil
 }
 
-// proxy hands a request on as it came, but for a body in chunks, which has done its duty.
-func (e *Emulator) proxy(to *url.URL, payload []byte, x *exchange) http.Handler {
+// proxy hands a request on as it came, but for a body in chunks, which has done its duty, and a bucket in the host, which comes into the
+// path: a service may read hosts in another way.
+func (e *Emulator) proxy(to *url.URL, r *gateway.Request, x *exchange) http.Handler {
 	return &httputil.ReverseProxy{
+		Transport: e.toBackends,
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL.Scheme, p.Out.URL.Host = to.Scheme, to.Host
-			p.Out.Host = p.In.Host // a bucket may be in it
-			p.Out.Body, p.Out.ContentLength = io.NopCloser(bytes.NewReader(payload)), int64(len(payload))
-			h := p.Out.Header
-			if !strings.HasPrefix(h.Get("X-Amz-Content-Sha256"), "STREAMING-") {
+			p.Out.Host = p.In.Host // SQS makes the URLs of queues of it
+			if r.Service == "s3" {
+				p.Out.Host = to.Host
+				if bucket := r.VirtualBucket(); bucket != "" {
+					p.Out.URL.Path, p.Out.URL.RawPath = "/"+bucket+p.In.URL.Path, "/"+bucket+p.In.URL.EscapedPath()
+				}
+			}
+			p.Out.Body, p.Out.ContentLength, p.Out.TransferEncoding, p.Out.Trailer = http.NoBody, int64(len(r.Body)), nil, nil
+			if len(r.Body) > 0 {
+				p.Out.Body = io.NopCloser(bytes.NewReader(r.Body))
+			}
+			h, query := p.Out.Header, p.In.URL.Query()
+			if !strings.HasPrefix(cmp.Or(h.Get("X-Amz-Content-Sha256"), query.Get("X-Amz-Content-Sha256")), "STREAMING-") {
 				return
 			}
 			h.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
 			for _, name := range []string{"X-Amz-Decoded-Content-Length", "X-Amz-Trailer"} {
 				h.Del(name)
 			}
-			if encoding := strings.Trim(strings.ReplaceAll(h.Get("Content-Encoding"), "aws-chunked", ""), ", "); encoding != "" {
+			encoding := strings.Join(h.Values("Content-Encoding"), ",")
+			if encoding = strings.Trim(strings.ReplaceAll(encoding, "aws-chunked", ""), ", "); encoding != "" {
 				h.Set("Content-Encoding", encoding)
 			} else {
 				h.Del("Content-Encoding")
 			}
-			h.Set("Content-Length", strconv.Itoa(len(payload)))
+			h.Set("Content-Length", strconv.Itoa(len(r.Body)))
 		},
 		ModifyResponse: func(r *http.Response) error {
 			x.status = r.StatusCode

@@ -311,6 +311,7 @@ func display(head []string, rows [][]string) {
 // The servers, as the table names them.
 const (
 	byGateway  = "the emulator's gateway, and botocore the signature"
+	byFront    = "the emulator's gateway"
 	byEmulator = "the emulator"
 	byVersity  = "versitygw, which asks the emulator whose a key is"
 	byOwnIAM   = "versitygw with an IAM of its own"
@@ -332,6 +333,7 @@ func TestServicesWithCredentials(t *testing.T) {
 			{byVersity, []service{amazonS3}, behindVersity, true},
 			{byOwnIAM, []service{amazonS3, awsSTS}, behindOwnIAM, true},
 			{byGateway, []service{amazonSQS, amazonSNS, amazonRekognition}, behindGateway, true},
+			{byFront, []service{amazonS3}, behindFront, true},
 			{byEmulator, []service{awsSTS}, atTheEmulator, true},
 			{byCeph, []service{amazonSNS}, behindCeph, true},
 			{byMoto, []service{amazonS3, amazonSQS, amazonSNS, amazonRekognition, awsSTS}, behindMoto, false},
@@ -409,6 +411,16 @@ func behindGateway(t *testing.T, m *matrix) {
 		t.Run(c.service.title, func(t *testing.T) { m.fill(t, c) })
 	}
 	witness.check(t)
+}
+
+// behindFront has rclone's S3 behind the gateway, which itself says what S3 says.
+func behindFront(t *testing.T, m *matrix) {
+	objects := foreign.StartRclone(t, bucket)
+	a := newAccount(t, emulator.Config{Gateway: map[string]*url.URL{"s3": parsed(t, objects)}}, nil)
+	m.fill(t, &checker{
+		service: amazonS3, name: byFront, endpoint: a.endpoint, source: a, configuration: a.configuration(t, a),
+		codes: with(s3Codes, map[state]string{otherToken: "InvalidAccessKeyId", expired: "ExpiredToken"}),
+	})
 }
 
 func atTheEmulator(t *testing.T, m *matrix) {

@@ -33,7 +33,7 @@ func Example() {
 	fmt.Println(session.JSON200.Type, "credentials for", session.JSON200.AssumedRoleArn)
 
 	method, service, region := "POST", "sqs", "eu-west-1"
-	body, contentType, target := `{"QueueUrl":"…","MessageBody":"hello"}`, "application/x-amz-json-1.0", "AmazonSQS.SendMessage"
+	body, contentType, target := `{"QueueUrl":"https://sqs.eu-west-1.amazonaws.com/123456789012/jobs","MessageBody":"hello"}`, "application/x-amz-json-1.0", "AmazonSQS.SendMessage"
 	signed, err := awsauth.SignRequestWithResponse(ctx, nil, client.SignRequest{
 		Name: &name, Method: &method, Url: local.aws.Endpoint + "/", Service: &service, ServiceRegion: &region,
 		Body: &body, ContentType: &contentType, Target: &target,

@@ -54,11 +54,8 @@ var watched = map[string][]string{
 	"log":     {"Fatal", "Fatalf", "Fatalln"},
 }
 
-// environmentReader is the only package that reads the environment, but for testEnvironment, which runs other programs in tests.
-const (
-	environmentReader = "internal/config"
-	testEnvironment   = "internal/foreign"
-)
+// environmentReaders are the package that reads the environment, and the helpers of tests that run programs.
+var environmentReaders = []string{"internal/config", "internal/foreign", "internal/ownnet"}
 
 // ends reports whether a function ends the process: only a main package may.
 func ends(function string) bool {
@@ -145,8 +142,8 @@ func checkCalls(p Package) (problems []string) {
 			if p.Name != "main" {
 				problems = append(problems, c.File+": calls "+c.Function+": only a main package ends the process")
 			}
-		case p.Path != environmentReader && p.Path != testEnvironment:
-			problems = append(problems, c.File+": calls "+c.Function+": only "+environmentReader+" reads the environment")
+		case !slices.Contains(environmentReaders, p.Path):
+			problems = append(problems, c.File+": calls "+c.Function+": only "+environmentReaders[0]+" reads the environment")
 		}
 	}
 	return problems

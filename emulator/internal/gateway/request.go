@@ -1,14 +1,19 @@
 // Package gateway says of a request to a service that is not the emulator's own what it asks for: which action on which resources, and
 // in which form the service refuses.
 //
+// The emulator and the service behind it read the same request, and may read it differently: whoever wants more than they may would have
+// the one see something harmless. So a request must have the one form that AWS's clients give it; what has another is refused.
+//
 // Source: Service Authorization Reference, "Actions, resources, and condition keys" of Amazon S3, SQS, SNS and Rekognition; the services'
 // API references.
 package gateway
 
 import (
-	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
-	"net/url"
+	"net/textproto"
+	"slices"
 	"strings"
 )
 
@@ -26,98 +31,60 @@ type Request struct {
 // Permission is an action on a resource.
 type Permission struct{ Action, Resource string }
 
-// Permissions are what a request needs, all of them; none when it cannot be told.
-func (r *Request) Permissions() []Permission {
+// Permissions are what a request needs, all of them. The error says why that cannot be told.
+func (r *Request) Permissions() ([]Permission, error) {
+	if err := r.checkHeaders(); err != nil {
+		return nil, err
+	}
 	if r.Service == "s3" {
 		return r.s3()
 	}
-	action, parameters := r.action()
-	if action == "" {
-		return nil
-	}
-	return []Permission{{permissionOf(r.Service, action), r.resource(parameters)}}
+	return r.operation()
 }
 
-// action is the operation that a request names: JSON services name it in X-Amz-Target, those of the Query protocol by a parameter.
-func (r *Request) action() (name string, parameters func(string) string) {
-	posts := r.HTTP.Method == http.MethodPost && strings.HasPrefix(r.HTTP.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
-	if target := r.HTTP.Header.Get("X-Amz-Target"); target != "" {
-		if posts || r.HTTP.URL.Query().Has("Action") {
-			return "", nil // which of the two a backend goes by is not known
-		}
-		_, name, _ = strings.Cut(target, ".")
-		var body map[string]any
-		if json.Unmarshal(r.Body, &body) != nil {
-			body = nil
-		}
-		return name, func(key string) string { text, _ := body[key].(string); return text }
-	}
-	form, err := url.ParseQuery(r.HTTP.URL.RawQuery)
-	if err != nil {
-		return "", nil
-	}
-	if posts {
-		posted, err := url.ParseQuery(string(r.Body))
-		if err != nil {
-			return "", nil
-		}
-		for key, values := range posted {
-			form[key] = append(form[key], values...)
-		}
-	}
-	for _, values := range form {
-		if len(values) > 1 {
-			return "", nil // the same
-		}
-	}
-	return form.Get("Action"), form.Get
-}
+// elsewhere are headers by which some servers take a request for another one.
+var elsewhere = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url"}
 
-// permissionOf is the permission of an operation: its name, but for those of batches.
-func permissionOf(service, operation string) string {
-	switch {
-	case service == "sns" && operation == "PublishBatch":
-		operation = "Publish"
-	case service == "sqs" && strings.HasSuffix(operation, "MessageBatch"):
-		operation = strings.TrimSuffix(operation, "Batch")
-	case service == "sqs" && operation == "ChangeMessageVisibilityBatch":
-		operation = "ChangeMessageVisibility"
-	}
-	return service + ":" + operation
-}
+// once are headers of which one counts, and it is not said which.
+var once = []string{"Content-Type", "Host", "If-Match", "If-None-Match", "Range"}
 
-// resource is what a request of SQS, SNS or Rekognition is about; "*" for nothing in particular.
-func (r *Request) resource(parameter func(string) string) string {
-	switch r.Service {
-	case "sqs":
-		if name := parameter("QueueName"); name != "" {
-			return r.arn("sqs", name)
+// checkHeaders refuses headers that servers understand in different ways, or that have a proxy leave out others.
+func (r *Request) checkHeaders() error {
+	h := r.HTTP.Header
+	for name, values := range h {
+		switch {
+		case strings.Contains(name, "_"): // some take it for "-"
+			return errors.New("the name of a header has an underscore")
+		case len(values) > 1 && (slices.Contains(once, name) || strings.HasPrefix(name, "X-Amz-")):
+			return fmt.Errorf("the header %s is there more than once", name)
+		case slices.Contains(elsewhere, textproto.CanonicalMIMEHeaderKey(name)):
+			return fmt.Errorf("the header %s speaks of another request", name)
 		}
-		if u, err := url.Parse(parameter("QueueUrl")); err == nil && u.Path != "" {
-			return r.arn("sqs", u.Path[strings.LastIndexByte(u.Path, '/')+1:])
-		}
-		if path := strings.Trim(r.HTTP.URL.Path, "/"); path != "" { // the Query protocol calls the queue's own URL
-			return r.arn("sqs", path[strings.LastIndexByte(path, '/')+1:])
-		}
-	case "sns":
-		for _, key := range []string{"TopicArn", "TargetArn", "ResourceArn"} {
-			if arn := parameter(key); arn != "" {
-				return arn
-			}
-		}
-		if name := parameter("Name"); name != "" {
-			return r.arn("sns", name)
-		}
-	case "rekognition":
-		for _, key := range []string{"ProjectVersionArn", "ProjectArn", "StreamProcessorArn"} {
-			if arn := parameter(key); arn != "" {
-				return arn
+	}
+	for _, value := range h.Values("Connection") {
+		for token := range strings.SplitSeq(value, ",") {
+			if token = strings.ToLower(strings.TrimSpace(token)); token != "" && token != "close" && token != "keep-alive" {
+				return errors.New("the header Connection has more than close or keep-alive")
 			}
 		}
 	}
-	return "*"
+	if h.Get("Upgrade") != "" || r.HTTP.Method == http.MethodConnect {
+		return errors.New("it asks for another protocol")
+	}
+	if len(r.HTTP.Trailer) > 0 {
+		return errors.New("it has HTTP trailers")
+	}
+	return nil
 }
 
-func (r *Request) arn(service, name string) string {
-	return strings.Join([]string{"arn", r.Partition, service, r.Region, r.Account, name}, ":")
+// localAccount is what local services call the account that they do not know. It stands for the emulator's.
+const localAccount = "000000000000"
+
+func (r *Request) arn(service, name string) string { return r.arnOf(service, r.Account, name) }
+
+func (r *Request) arnOf(service, account, name string) string {
+	if account == localAccount {
+		account = r.Account
+	}
+	return strings.Join([]string{"arn", r.Partition, service, r.Region, account, name}, ":")
 }
