@@ -20,16 +20,23 @@ type behind struct {
 	*httptest.Server
 	calls []string
 	body  []byte
-	last  http.Header
+	last  *http.Request
+	// compressed is what it answers for an object that is kept so; nil for another answer.
+	compressed []byte
 }
 
 func newBehind(t *testing.T) *behind {
 	b := &behind{}
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.calls = append(b.calls, r.Method+" "+r.RequestURI)
-		b.last = r.Header.Clone()
+		b.last = r
 		b.body, _ = io.ReadAll(r.Body)
 		w.Header().Set("X-Backend", "yes")
+		if b.compressed != nil {
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(b.compressed)
+			return
+		}
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = io.WriteString(w, "done")
 	}))
@@ -217,6 +224,41 @@ func TestTheGatewayTakesPresignedURLs(t *testing.T) {
 	g.now = g.now.Add(2 * time.Minute)
 	if w := g.send(t, signed, nil); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "AccessDenied") && !strings.Contains(w.Body.String(), "SignatureDoesNotMatch") {
 		t.Errorf("once it has ended: got %d %s", w.Code, w.Body)
+	}
+}
+
+// The service behind is asked for what was asked for, whatever it makes of hosts, empty bodies and compression.
+func TestTheGatewayHandsOnWhatItWasAsked(t *testing.T) {
+	g := newGate(t)
+	object := sigv4.Request{URL: "http://photos.s3.eu-west-1.amazonaws.com/in/a%20b", Service: "s3", Region: "eu-west-1"}
+	if w := g.call(t, g.user, object); w.Code != http.StatusAccepted || g.behind.calls[0] != "GET /photos/in/a%20b" || "http://"+g.behind.last.Host != g.behind.URL {
+		t.Errorf("got %d %s; the service behind was asked for %s of %s", w.Code, w.Body, g.behind.calls, g.behind.last.Host)
+	}
+	empty := sigv4.Request{Method: "PUT", URL: "http://127.0.0.1:9920/photos/empty", Service: "s3", Region: "eu-west-1"}
+	if w := g.call(t, g.user, empty); w.Code != http.StatusAccepted || g.behind.last.ContentLength != 0 || len(g.behind.last.TransferEncoding) > 0 {
+		t.Errorf("got %d %s; the service behind got %d bytes, %s", w.Code, w.Body, g.behind.last.ContentLength, g.behind.last.TransferEncoding)
+	}
+	g.behind.compressed = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 1, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0} // of nothing
+	if w := g.call(t, g.user, object); w.Header().Get("Content-Encoding") != "gzip" || w.Body.String() != string(g.behind.compressed) {
+		t.Errorf("got %v and %d bytes, want those that are kept", w.Header(), w.Body.Len())
+	}
+}
+
+// A request that could mean two things is refused, says why, and reaches nobody.
+func TestTheGatewayRefusesWhatCouldMeanSomethingElse(t *testing.T) {
+	g := newGate(t)
+	two := jsonCall("sqs", "AmazonSQS.SendMessage", `{"QueueName":"jobs","QueueUrl":"http://127.0.0.1:9920/123456789012/secret"}`)
+	if w := g.call(t, g.user, two); w.Code != http.StatusBadRequest || w.Header().Get(HeaderReason) != "which permission it needs cannot be told: SendMessage has no parameter QueueName" {
+		t.Errorf("got %d %v %s", w.Code, w.Header(), w.Body)
+	}
+	// Whoever holds a signed request adds a header that has the proxy leave out another.
+	signed := must(sigv4.Sign(t.Context(), g.user, calls["s3"].allowed, g.now))(t)
+	signed.Header.Set("Connection", "X-Amz-Content-Sha256")
+	if w := g.send(t, signed, calls["s3"].allowed.Body); w.Code != http.StatusForbidden {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	if len(g.behind.calls) > 0 {
+		t.Errorf("the service behind was reached by %v", g.behind.calls)
 	}
 }
 
