@@ -109,8 +109,7 @@ func newWire(t testing.TB, to string) *wire {
 
 // Work that lasts for ten lives of a session loses nothing, and no call of it fails, whatever it gets its credentials through and though
 // the way to Roles Anywhere is cut again and again.
-func TestLongWorkOutlivesItsSessions(t *testing.T) {
-	t.Parallel()
+func TestLongWorkOutlivesItsSessions(t *testing.T) { // by itself: what takes seconds more on a busy host outlives a session of eight
 	needNetwork(t)
 	messages := parsed(t, foreign.StartFauxqs(t))
 	a := newAccount(t, emulator.Config{SessionLifetime: life, Gateway: map[string]*url.URL{"sqs": messages, "sns": messages}}, nil)
