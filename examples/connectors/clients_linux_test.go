@@ -286,10 +286,11 @@ func TestOtherClientsWithCredentials(t *testing.T) {
 		for _, s := range states {
 			head = append(head, string(s))
 		}
-		display(head, rows)
+		below := "\n" + queryUnknown.String() + headOnly.String()
+		display(head, rows, below)
 		foreign.Table{
 			Path: page, From: "<!-- clients: made by make connectors -->\n", To: "<!-- end of the clients -->\n", Head: head, Key: 2, Open: true,
-			Below: "\n" + queryUnknown.String() + headOnly.String(),
+			Below: below,
 		}.Compare(t, rows, *update)
 	})
 }

@@ -276,7 +276,7 @@ func (m *matrix) compare(t *testing.T) {
 	for _, s := range states {
 		head = append(head, string(s))
 	}
-	display(head, rows)
+	display(head, rows, below)
 	foreign.Table{
 		Path: page, From: "<!-- matrix: made by make connectors -->\n", To: "<!-- end of the matrix -->\n", Head: head, Key: 3, Below: below,
 	}.Compare(t, rows, *update)
@@ -294,8 +294,8 @@ func (m *matrix) missing(t *testing.T, server string, anywhere bool) {
 	}
 }
 
-// display prints a table for people.
-func display(head []string, rows [][]string) {
+// display prints a table for people, and what its letters mean.
+func display(head []string, rows [][]string, below string) {
 	if !*show {
 		return
 	}
@@ -304,8 +304,8 @@ func display(head []string, rows [][]string) {
 	for _, row := range rows {
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
-	fmt.Fprintln(w)
 	_ = w.Flush() // who reads may have gone
+	fmt.Println(strings.NewReplacer("- **", "  ", "**", "", "`", "").Replace(below))
 }
 
 // The servers, as the table names them.
