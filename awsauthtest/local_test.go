@@ -206,7 +206,7 @@ func TestNothingIsLeftWhenTheTestEnds(t *testing.T) {
 		}
 		local.Fail(emulator.Hang(1))
 		arrived := local.CreateSessions() // of the first, whose time was over on a busy host before it was sent, none
-		go func() { // left behind by a careless program
+		go func() {                       // left behind by a careless program
 			if _, err := local.Session(client).Retrieve(context.Background()); err == nil {
 				t.Error("got a session out of a request that hangs")
 			}
