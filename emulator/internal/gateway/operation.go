@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -141,17 +143,14 @@ func (r *Request) operation() ([]Permission, error) {
 		return nil, fmt.Errorf("%s has no operation %s that is known here", r.Service, name)
 	}
 	resource := ""
-	for parameter, read := range f.subjects {
+	for _, parameter := range slices.Sorted(maps.Keys(f.subjects)) {
 		value, there := parameters[parameter]
 		if !there {
 			continue
 		}
-		mine := false
-		for _, expected := range by {
-			mine = mine || parameter == expected
-		}
+		read := f.subjects[parameter]
 		switch {
-		case !mine:
+		case !slices.Contains(by, parameter):
 			return nil, fmt.Errorf("%s has no parameter %s", name, parameter)
 		case resource != "":
 			return nil, fmt.Errorf("%s names more than one resource", name)
