@@ -222,9 +222,11 @@ func TestStatusIsForTheAgentsUserAlone(t *testing.T) {
 	if os.Getuid() != 0 {
 		return
 	}
-	r := h.askAs(&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 5001, Gid: 5001}}, "../status")
-	if r["../status"] == "given" {
-		t.Error("another user has got the status")
+	for uid, want := range map[uint32]string{5001: "NotAllowed", 0: "given"} {
+		got := h.askRaw(&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}, "status "+h.socket)
+		if got != "status "+want+"\n" {
+			t.Errorf("user %d: got %q, want %s", uid, got, want)
+		}
 	}
 }
 

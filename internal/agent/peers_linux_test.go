@@ -39,19 +39,28 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if socket, ok := strings.CutPrefix(order, "status "); ok {
+		_, err := agent.Client{Socket: socket}.Status(context.Background())
+		fmt.Println("status", answered(err))
+		return
+	}
 	socket, names, _ := strings.Cut(order, " ")
 	for _, name := range strings.Fields(names) {
 		_, err := agent.Client{Socket: socket}.Credentials(context.Background(), name)
-		refused := new(agent.RefusalError)
-		switch {
-		case err == nil:
-			fmt.Println(name, "given")
-		case errors.As(err, &refused):
-			fmt.Println(name, refused.Code)
-		default:
-			fmt.Println(name, err)
-		}
+		fmt.Println(name, answered(err))
 	}
+}
+
+// answered is what the agent has said to a client, in a word.
+func answered(err error) string {
+	refused := new(agent.RefusalError)
+	switch {
+	case err == nil:
+		return "given"
+	case errors.As(err, &refused):
+		return refused.Code
+	}
+	return err.Error()
 }
 
 // pretend is an agent of its own: it gives anybody something.
