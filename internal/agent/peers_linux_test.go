@@ -44,6 +44,11 @@ func TestMain(m *testing.M) {
 		fmt.Println("status", answered(err))
 		return
 	}
+	if order, ok := strings.CutPrefix(order, "plainly "); ok {
+		socket, paths, _ := strings.Cut(order, " ")
+		askPlainly(socket, strings.Fields(paths))
+		return
+	}
 	socket, names, _ := strings.Cut(order, " ")
 	for _, name := range strings.Fields(names) {
 		_, err := agent.Client{Socket: socket}.Credentials(context.Background(), name)
@@ -172,8 +177,13 @@ func TestTheMetadataDoorIsForItsUsersAlone(t *testing.T) {
 // askAs asks for credentials as another user. The kernel says who asks, and so does it here.
 func (h *host) askAs(attributes *syscall.SysProcAttr, names ...string) map[string]string {
 	h.Helper()
+	return answersIn(h.askRaw(attributes, h.socket+" "+strings.Join(names, " ")))
+}
+
+// answersIn reads lines of what was asked for, and what was answered.
+func answersIn(out string) map[string]string {
 	answers := map[string]string{}
-	for line := range strings.Lines(h.askRaw(attributes, h.socket+" "+strings.Join(names, " "))) {
+	for line := range strings.Lines(out) {
 		name, answer, _ := strings.Cut(strings.TrimSpace(line), " ")
 		answers[name] = answer
 	}
@@ -266,7 +276,7 @@ func TestEveryPeerGetsWhatItMayHaveAndNothingElse(t *testing.T) {
 	}
 }
 
-// A process of another PID or user namespace is nobody.
+// The overflow user is nobody: so the kernel calls everybody for whom the agent's user namespace has no number, and user 65534 itself.
 func TestAPeerThatTheKernelCannotNameIsRefused(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("left out: it takes root")
