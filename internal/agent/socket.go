@@ -150,6 +150,7 @@ type Answer struct {
 	Expiration      time.Time    `json:"expiration,omitzero"` // zero for never
 	AccountID       string       `json:"account_id,omitempty"`
 	ARN             string       `json:"arn,omitempty"`
+	Region          string       `json:"region,omitempty"` // that they are for, as far as the configuration says
 	Steps           []named.Step `json:"steps,omitempty"`
 	Emulator        string       `json:"emulator,omitempty"`
 	Renews          time.Time    `json:"renews,omitzero"` // when the agent asks AWS for newer ones; zero while it does
@@ -248,7 +249,7 @@ func (a *Agent) giveBySocket(w http.ResponseWriter, r *http.Request) {
 	answer := Answer{
 		Name: s.name, Type: s.credential.Type(), AccessKeyID: credentials.AccessKeyID, SecretAccessKey: credentials.SecretAccessKey,
 		SessionToken: credentials.SessionToken, AccountID: credentials.AccountID, ARN: how.ARN, Steps: how.Steps, Emulator: how.Emulator,
-		Renews: s.cache.Status().Next,
+		Region: s.credential.Region(), Renews: s.cache.Status().Next,
 	}
 	if credentials.CanExpire {
 		answer.Expiration = credentials.Expires

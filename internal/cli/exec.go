@@ -111,6 +111,7 @@ func (e *execution) run(c *cobra.Command, plain, noCache bool) error {
 	}
 	environment := without(e.streams.Environment.All())
 	if given != nil {
+		environment = environment.withRegion(given.Region)
 		if plain {
 			return e.withPlain(c.Context(), path, environment, given.credentials())
 		}
@@ -133,10 +134,7 @@ func (e *execution) run(c *cobra.Command, plain, noCache bool) error {
 	if err != nil {
 		return err
 	}
-	if region := credential.Region(); region != "" {
-		environment = environment.withDefault("AWS_REGION", region)
-		environment = environment.withDefault("AWS_DEFAULT_REGION", environment.get("AWS_REGION"))
-	}
+	environment = environment.withRegion(credential.Region())
 	if plain {
 		return e.withPlain(c.Context(), path, environment, got.Credentials)
 	}
@@ -310,14 +308,22 @@ type childEnvironment []string
 // foreign are the variables by which AWS's clients get credentials, or choose between them.
 var foreign = []string{
 	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_ACCOUNT_ID",
+	"AWS_ACCESS_KEY", "AWS_SECRET_KEY", // the SDKs for Go and Java read these as well
 	"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE",
 	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 	"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_DISABLED", "AWS_CREDENTIAL_FILE",
+	"AWS_CREDENTIAL_PROFILES_FILE", // the SDK for Java 1
 }
+
+// bearer begins the variables with a token in place of a signature, of which each service has one of its own.
+const bearer = "AWS_BEARER_TOKEN_"
 
 // isForeign reports whether a command must not get a variable.
 func isForeign(assignment string) bool {
 	name, _, _ := strings.Cut(assignment, "=")
+	if len(name) > len(bearer) && strings.EqualFold(name[:len(bearer)], bearer) {
+		return true
+	}
 	return slices.ContainsFunc(foreign, func(f string) bool { return strings.EqualFold(f, name) })
 }
 
@@ -347,6 +353,15 @@ func (e childEnvironment) withDefault(name, value string) childEnvironment {
 		return e
 	}
 	return e.with(name, value)
+}
+
+// withRegion has the region that the credentials are for, if they have one and the environment has none.
+func (e childEnvironment) withRegion(region string) childEnvironment {
+	if region == "" {
+		return e
+	}
+	e = e.withDefault("AWS_REGION", region)
+	return e.withDefault("AWS_DEFAULT_REGION", e.get("AWS_REGION"))
 }
 
 // withCredentials has the credentials themselves.

@@ -2,30 +2,38 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/awsauth-go/awsauth/awsauthtest"
 )
+
+// asFirst makes a process the first of a PID namespace, as a container's is.
+func asFirst() *syscall.SysProcAttr {
+	attributes := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
+	if os.Getuid() != 0 {
+		attributes.Cloneflags |= syscall.CLONE_NEWUSER
+		attributes.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}}
+		attributes.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}}
+	}
+	return attributes
+}
 
 // The first process of a container stays the first: the command is its child and has no others than its own, orphans are reaped,
 // signals are handed on, and the exit code is the command's.
 func TestExecAsTheFirstProcess(t *testing.T) {
 	t.Parallel()
 	h := newExecHost(t, awsauthtest.Config{})
-	attributes := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
-	if os.Getuid() != 0 {
-		attributes = &syscall.SysProcAttr{
-			Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWUSER, Pdeathsig: syscall.SIGKILL,
-			UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
-			GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
-		}
-	}
+	attributes := asFirst()
 	c, out := h.runWith(attributes, announce+`(sleep 0.05 & sleep 0.01); sleep 0.02 & wait; echo waited; trap 'echo told; exit 42' TERM; echo ready; while :; do sleep 0.01; done`)
 	if c == nil {
 		t.Skip("left out: this user may not make a PID namespace")
@@ -65,5 +73,55 @@ func TestExecAsTheFirstProcess(t *testing.T) {
 	killed, _ := h.runWith(attributes, "kill -KILL $$")
 	if exit := new(exec.ExitError); !errors.As(killed.Wait(), &exit) || exit.ExitCode() != 137 {
 		t.Errorf("got %v, want exit code 137", exit)
+	}
+}
+
+// On a terminal, what is typed to a container reaches the command once: many take a second Ctrl-C for haste. It leads the group in
+// front, Ctrl-Z does not leave it stopped for good, and what is sent to the first process itself still reaches it.
+func TestExecAsTheFirstProcessOnATerminal(t *testing.T) {
+	t.Parallel()
+	h := newExecHost(t, awsauthtest.Config{})
+	program := filepath.Join(h.dir, "count.sh")
+	if err := os.WriteFile(program, []byte(`trap 'echo interrupted' INT; trap 'echo ended; exit 42' TERM
+echo ready; while :; do sleep 0.05; done
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), "awsauth", "exec", "backup", "--", "sh", program)
+	c.Env, c.Dir, c.SysProcAttr = h.env, h.dir, asFirst()
+	said := new(lockedBuffer)
+	c.Stdout = said
+	term := startOnTerminal(t, c)
+	until := func(text string) {
+		t.Helper()
+		term.until("it has said "+text, func() bool { return strings.Contains(said.String(), text) })
+	}
+	until("ready")
+	front, err := unix.IoctlGetInt(int(term.keys.Fd()), unix.TIOCGPGRP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", front)); err != nil || !strings.HasPrefix(string(line), "sh\x00") {
+		t.Errorf("in front is %q, %v, want the command itself", line, err)
+	}
+	for _, key := range []string{"\x03", "\x1a", "\x03"} { // Ctrl-C, Ctrl-Z, Ctrl-C
+		before := said.String()
+		if _, err := term.keys.WriteString(key); err != nil {
+			t.Fatal(err)
+		}
+		if key == "\x03" {
+			term.until("it is interrupted", func() bool { return said.String() != before })
+		}
+		time.Sleep(300 * time.Millisecond)
+	}
+	if got := strings.Count(said.String(), "interrupted"); got != 2 {
+		t.Errorf("two Ctrl-C have reached it %d times", got)
+	}
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	until("ended")
+	if err := c.Wait(); c.ProcessState.ExitCode() != 42 {
+		t.Errorf("got %v, want exit code 42", err)
 	}
 }

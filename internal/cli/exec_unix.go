@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 )
 
 // The files that the endpoint's process is given.
@@ -181,7 +182,8 @@ func serveCommand(c *cobra.Command, streams IO, where *place, name string, noCac
 }
 
 // runAsInit runs a program as the child of this process, which is the first of a container: it would inherit the endpoint, and a
-// program must have no child that it does not know. Signals are handed on, and orphans are reaped.
+// program must have no child that it does not know. Signals are handed on, and orphans are reaped. The child leads a process group, as
+// it would in this process's place, and on a terminal the one in front: what is typed there, as Ctrl-C, reaches it once.
 func runAsInit(ctx context.Context, p program, order *endpointOrder) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // signals are the program's
 	defer cancel()
@@ -194,7 +196,18 @@ func runAsInit(ctx context.Context, p program, order *endpointOrder) error {
 	}
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals)
-	child, err := os.StartProcess(p.path, p.args, &os.ProcAttr{Env: p.environment, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+	attributes := &syscall.SysProcAttr{Setpgid: true}
+	if terminal := inFrontOf(); terminal != nil {
+		defer terminal.Close()
+		attributes.Foreground, attributes.Ctty = true, int(terminal.Fd())
+		p.ignored = append(p.ignored, syscall.SIGTTOU) // which a group behind would get for going in front
+	}
+	if len(p.ignored) > 0 { // without any, Ignore means all
+		signal.Ignore(p.ignored...)
+	}
+	child, err := os.StartProcess(p.path, p.args, &os.ProcAttr{
+		Env: p.environment, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Sys: attributes,
+	})
 	if err != nil {
 		return programError{fmt.Errorf("%s: %w", p.path, err), exitNotExecutable}
 	}
@@ -207,7 +220,7 @@ func runAsInit(ctx context.Context, p program, order *endpointOrder) error {
 	}()
 	for {
 		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		pid, err := syscall.Wait4(-1, &status, syscall.WUNTRACED, nil)
 		switch {
 		case errors.Is(err, syscall.EINTR):
 		case err != nil:
@@ -216,8 +229,24 @@ func runAsInit(ctx context.Context, p program, order *endpointOrder) error {
 			return exitStatus(128 + int(status.Signal()))
 		case pid == child.Pid && status.Exited():
 			return exitStatus(status.ExitStatus())
+		case pid == child.Pid && status.Stopped() && status.StopSignal() != syscall.SIGSTOP:
+			// A terminal has stopped it. The first process of a container would not have been, and there is no shell to go on from.
+			_ = syscall.Kill(-pid, syscall.SIGCONT)
 		}
 	}
+}
+
+// inFrontOf is the terminal that this process's group has the keyboard of; nil when there is none.
+func inFrontOf() *os.File {
+	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return nil
+	}
+	if group, err := unix.IoctlGetInt(int(terminal.Fd()), unix.TIOCGPGRP); err != nil || group != syscall.Getpgrp() {
+		_ = terminal.Close()
+		return nil
+	}
+	return terminal
 }
 
 // processExists reports whether there is a process of this number.

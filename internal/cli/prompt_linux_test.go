@@ -27,6 +27,14 @@ type terminal struct {
 // typeTo starts awsauth on a terminal of its own.
 func typeTo(t *testing.T, dir string, args ...string) *terminal {
 	t.Helper()
+	c := exec.CommandContext(t.Context(), "awsauth", args...)
+	c.Env = append(os.Environ(), "GORACE="+raceOptions, "HOME="+dir)
+	return startOnTerminal(t, c)
+}
+
+// startOnTerminal starts a command that reads from a terminal of its own, and writes its errors elsewhere.
+func startOnTerminal(t *testing.T, c *exec.Cmd) *terminal {
+	t.Helper()
 	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
 		t.Skipf("left out: no pseudo-terminals here: %v", err)
@@ -42,10 +50,12 @@ func typeTo(t *testing.T, dir string, args ...string) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	term := &terminal{t: t, keys: keys, line: line, command: exec.CommandContext(t.Context(), "awsauth", args...)}
-	term.command.Stdin, term.command.Stderr = line, &term.stderr
-	term.command.Env = append(os.Environ(), "GORACE="+raceOptions, "HOME="+dir)
-	term.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	term := &terminal{t: t, keys: keys, line: line, command: c}
+	c.Stdin, c.Stderr = line, &term.stderr
+	if c.SysProcAttr == nil {
+		c.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	c.SysProcAttr.Setsid, c.SysProcAttr.Setctty = true, true
 	if err := term.command.Start(); err != nil {
 		t.Fatal(err)
 	}

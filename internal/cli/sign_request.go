@@ -110,7 +110,7 @@ func (s *signing) credentials(c *cobra.Command, streams IO, where *place, name s
 	}
 	if given != nil {
 		_, region := streams.Environment.Region()
-		return given.credentials(), region, nil
+		return given.credentials(), cmp.Or(given.Region, region), nil
 	}
 	credential, err := where.credential(c, streams, name)
 	if err != nil {
