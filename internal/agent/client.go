@@ -11,8 +11,11 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/awsauth-go/awsauth/internal/safefile"
 )
 
 // Client asks an agent.
@@ -92,7 +95,8 @@ func (c Client) get(ctx context.Context, path string, into any) (err error) {
 	return refusal
 }
 
-// dial connects to the socket of an agent that belongs to this user or to the superuser: another's could give anything.
+// dial connects to the socket of an agent that belongs to this user, to the superuser, or to the user whom the superuser has appointed:
+// another's could give anything.
 func (c Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	info, err := os.Lstat(c.Socket)
 	switch {
@@ -115,8 +119,33 @@ func (c Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return nil, errors.Join(err, conn.Close())
 	}
-	if KnowsPeers && owner.UID != 0 && int(owner.UID) != os.Geteuid() {
+	if KnowsPeers && owner.UID != 0 && int(owner.UID) != os.Geteuid() && !appointed(c.Socket, owner.UID) {
 		return nil, errors.Join(fmt.Errorf("%s belongs to an agent of user %d, who could give anything", c.Socket, owner.UID), conn.Close())
 	}
 	return conn, nil
+}
+
+// runtimeDirectory is where the superuser alone makes directories: those of services, each of which belongs to the service's user.
+const runtimeDirectory = "/run"
+
+// appointed reports whether the superuser has given the place of a socket to a user, as systemd does for RuntimeDirectory=.
+func appointed(socket string, uid uint32) bool {
+	dir := filepath.Dir(socket)
+	if filepath.Dir(dir) != runtimeDirectory {
+		return false
+	}
+	top, err := os.Lstat(runtimeDirectory)
+	if err != nil {
+		return false
+	}
+	owner, known := safefile.Owner(top)
+	if !known || owner != 0 || top.Mode().Perm()&0o022 != 0 {
+		return false
+	}
+	place, err := os.Lstat(dir)
+	if err != nil || !place.IsDir() || place.Mode().Perm()&0o022 != 0 {
+		return false
+	}
+	owner, known = safefile.Owner(place)
+	return known && owner == int(uid)
 }

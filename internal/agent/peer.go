@@ -18,7 +18,7 @@ type Peer struct {
 	PID    int32
 }
 
-// errNobody reports a peer that the kernel cannot name: one of another PID or user namespace.
+// errNobody reports a peer for whom the kernel has no number here: a process from outside of the agent's own user or PID namespace.
 var errNobody = errors.New("the kernel does not say who is asking: a process of another namespace")
 
 // overflowID is what the kernel gives for a user or group that has no number here (user_namespaces(7)).
@@ -57,6 +57,9 @@ func newRule(a config.Allow) (r rule, err error) {
 			}
 			return g.Gid, nil
 		})
+		if lookUpErr == nil && id == overflowID {
+			lookUpErr = fmt.Errorf("group %s is the one that the kernel says where it cannot say which", name)
+		}
 		r.groups, err = append(r.groups, id), errors.Join(err, lookUpErr)
 	}
 	return r, err
@@ -88,7 +91,7 @@ func (r rule) allows(p Peer) (by string, ok bool) {
 		return by, true
 	}
 	for _, group := range append([]uint32{p.GID}, p.Groups...) {
-		if slices.Contains(r.groups, group) {
+		if group != overflowID && slices.Contains(r.groups, group) {
 			return "group " + strconv.Itoa(int(group)), true
 		}
 	}
