@@ -162,8 +162,8 @@ func TestCallersOfActionsGetWhatTheyMay(t *testing.T) {
 	}
 }
 
-// Sessions of a caller's own parameters are held: one call serves many, each set of parameters has its own, and a renewed certificate
-// begins anew.
+// Sessions of a caller's own parameters are held: one call serves many, each set of parameters has its own, reading the
+// configuration anew keeps them, and a renewed certificate begins anew.
 func TestSessionsOfParametersAreHeld(t *testing.T) {
 	h, address := actionsHost(t)
 	key := func(changes map[string]any) string {
@@ -180,6 +180,12 @@ func TestSessionsOfParametersAreHeld(t *testing.T) {
 	}
 	if other := key(map[string]any{"duration": 900}); other == first {
 		t.Error("another duration gives the same session")
+	}
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if again := key(nil); again != first {
+		t.Error("reading the configuration anew has lost the session")
 	}
 	store, err := certstore.Open(filepath.Join(h.dir, "store"), certstore.Options{})
 	if err != nil {

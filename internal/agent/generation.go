@@ -58,7 +58,7 @@ func (a *Agent) read() (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{config: *c.Agent, served: map[string]*served{}, own: newOwnSessions(build.Own)}
+	g := &generation{config: *c.Agent, served: map[string]*served{}}
 	g.config.Socket = cmp.Or(a.options.Override, g.config.Socket, a.options.Socket)
 	allowed := map[string]config.Allow{}
 	for name, allow := range c.Agent.Allow {
@@ -76,6 +76,11 @@ func (a *Agent) read() (*generation, error) {
 	if g.callers, err = readCallers(c.Agent, build); err != nil {
 		return nil, err
 	}
+	var own *ownSessions
+	if before := a.now.Load(); before != nil {
+		own = before.own
+	}
+	g.own = newOwnSessions(build.Own, own, g.callers)
 	g.updates, err = a.readUpdates(g)
 	return g, err
 }

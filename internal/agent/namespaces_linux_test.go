@@ -210,7 +210,7 @@ func TestAnAgentInNamespacesOfItsOwnRefusesWhomTheyHaveNoNumberFor(t *testing.T)
 		},
 	} {
 		h := prepareHost(t)
-		socket := h.runNested(&c.attributes, "agent: {allow: {one: {users: [root]}, two: {users: [\"5001\"]}, three: {groups: [\"65534\"]}}}\n")
+		socket := h.runNested(&c.attributes, "agent: {allow: {one: {users: [root]}, two: {users: [\"5001\"]}, three: {groups: [\"5555\"]}}}\n")
 		for _, p := range c.peers {
 			got, _ := h.askFrom(&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: p.uid, Gid: p.gid}}, socket, paths...)
 			for i, want := range strings.Fields(p.want) {

@@ -23,19 +23,32 @@ const mostOwn = 64
 type ownSessions struct {
 	build func(r *config.Resolved) (*named.Credential, error)
 
-	mu   sync.Mutex // guards held, and use of each
+	mu   sync.Mutex // guards held; and use of each, which the agent's generations share
 	held map[string][]*ownSession
 }
 
 type ownSession struct {
-	key   [sha256.Size]byte
-	cache *awsauth.Cache
-	last  atomic.Pointer[named.Obtained]
-	use   time.Time
+	key      [sha256.Size]byte
+	cache    *awsauth.Cache
+	pipeline atomic.Pointer[named.Credential] // of the newest configuration in which it was asked for
+	last     atomic.Pointer[named.Obtained]   // who the credentials are
+	use      time.Time
 }
 
-func newOwnSessions(build func(r *config.Resolved) (*named.Credential, error)) *ownSessions {
-	return &ownSessions{build: build, held: map[string][]*ownSession{}}
+// newOwnSessions holds what was held before for the callers that there are: what each may is looked at whenever it asks.
+func newOwnSessions(build func(r *config.Resolved) (*named.Credential, error), before *ownSessions, callers map[string]caller) *ownSessions {
+	o := &ownSessions{build: build, held: map[string][]*ownSession{}}
+	if before == nil {
+		return o
+	}
+	before.mu.Lock()
+	defer before.mu.Unlock()
+	for name, sessions := range before.held {
+		if _, there := callers[name]; there {
+			o.held[name] = slices.Clone(sessions)
+		}
+	}
+	return o
 }
 
 // of answers what is held for a caller's pipeline.
@@ -47,11 +60,13 @@ func (o *ownSessions) of(ctx context.Context, caller string, credential *named.C
 	for _, s := range all {
 		if s.key == key {
 			s.use = time.Now()
+			s.pipeline.Store(credential)
 			return s
 		}
 	}
 	s := &ownSession{key: key, cache: credential.Cache(), use: time.Now()}
-	s.cache.Provider = ownSource{credential, s}
+	s.pipeline.Store(credential)
+	s.cache.Provider = s
 	if len(all) >= mostOwn {
 		oldest := slices.MinFunc(all, func(a, b *ownSession) int { return a.use.Compare(b.use) })
 		all = slices.DeleteFunc(all, func(s *ownSession) bool { return s == oldest })
@@ -60,20 +75,15 @@ func (o *ownSessions) of(ctx context.Context, caller string, credential *named.C
 	return s
 }
 
-// ownSource is the pipeline of a caller's own parameters. It remembers who the credentials are.
-type ownSource struct {
-	credential *named.Credential
-	held       *ownSession
-}
-
-func (s ownSource) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	got, err := s.credential.Obtain(ctx)
+// Retrieve has the pipeline run.
+func (s *ownSession) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	got, err := s.pipeline.Load().Obtain(ctx)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
-	s.held.last.Store(got)
+	s.last.Store(got)
 	return got.Credentials, nil
 }
 
 // Quota is that of the account and region.
-func (s ownSource) Quota() string { return s.credential.Quota() }
+func (s *ownSession) Quota() string { return s.pipeline.Load().Quota() }

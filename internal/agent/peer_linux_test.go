@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/awsauth-go/awsauth/internal/config"
 )
 
 func TestTheKernelSaysWhoseAConnectionIs(t *testing.T) {
@@ -115,5 +117,18 @@ func TestWhoHasSentSomethingHasAsked(t *testing.T) {
 	}
 	if _, err := server.Read(make([]byte, 1)); err != nil || hasAsked(server) {
 		t.Errorf("it is read: %v, and it still asks", err)
+	}
+}
+
+// The number that stands for whoever has none is no rule's.
+func TestNobodysNumberIsInNoRule(t *testing.T) {
+	for _, allow := range []config.Allow{{Users: []string{"65534"}}, {Groups: []string{"65534"}}} {
+		if _, err := newRule(allow); err == nil {
+			t.Errorf("%+v is a rule", allow)
+		}
+	}
+	r := rule{groups: []uint32{overflowID}}
+	if by, ok := r.allows(Peer{UID: 5002, GID: overflowID, Groups: []uint32{overflowID}, PID: 1}); ok {
+		t.Errorf("a group that the kernel cannot name may, by %s", by)
 	}
 }

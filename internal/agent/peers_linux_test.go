@@ -281,9 +281,9 @@ func TestAPeerThatTheKernelCannotNameIsRefused(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("left out: it takes root")
 	}
-	h := newHost(t, "agent: {allow: {one: {groups: [\"65534\"]}}}\n")
+	h := newHost(t, "agent: {allow: {one: {groups: [\"5555\"]}}}\n")
 	h.settled()
-	got := h.askAs(&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}, "one")
+	got := h.askAs(&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 5555}}, "one")
 	if got["one"] != "UnknownPeer" {
 		t.Errorf("the overflow user: got %q, want UnknownPeer", got["one"])
 	}
