@@ -74,20 +74,42 @@ func (a *Agent) actionsHandler(l net.Listener) http.Handler {
 		Backend:      actionsOf{a},
 		Authenticate: func(user, password string) (string, bool) { return a.now.Load().authenticate(user, password) },
 		Decided: func(r *http.Request, d actions.Decision) {
-			more := []any{"action", string(d.Action), "caller", d.Caller}
+			name, about := a.now.Load().about(d)
+			more := append([]any{"action", string(d.Action), "caller", d.Caller}, about...)
 			if d.Refused == "" {
 				more = append(more, given(d.Credentials)...)
 			}
-			a.audit(r, "actions", d.Name, "caller "+d.Caller, d.Refused, more...)
+			a.audit(r, "actions", name, "caller "+d.Caller, d.Refused, more...)
 		},
 	}
 	return guardActions(hostsOf(l), h, func(r *http.Request, why guard.Refusal) { a.audit(r, "actions", "", "", why.Code) })
 }
 
+// about says in an audit what a request was about, of whomever it was: the name of what is served, the ARN of a role, the identifier of a
+// certificate that some caller may use. What else stands in their places is not written down: it may be a secret.
+func (g *generation) about(d actions.Decision) (name string, parameters []any) {
+	if s := g.served[strings.ToLower(d.Name)]; s != nil {
+		name = s.name
+	}
+	if config.IsRoleARN(d.RoleARN) {
+		parameters = append(parameters, "role", d.RoleARN)
+	}
+	for _, c := range g.callers {
+		if c.mayUse(d.Certificate) {
+			return name, append(parameters, "certificate", d.Certificate)
+		}
+	}
+	return name, parameters
+}
+
+// mayUse reports whether a caller may use a certificate by its own parameters.
+func (c caller) mayUse(certificate string) bool {
+	return slices.ContainsFunc(c.Certificates, func(allowed string) bool { return strings.EqualFold(allowed, certificate) })
+}
+
 func guardActions(hosts []string, h http.Handler, refused func(*http.Request, guard.Refusal)) http.Handler {
 	methods := []string{http.MethodPost, http.MethodGet}
 	return guard.Rules{Hosts: hosts, Methods: methods, Refused: refused, Answer: func(w http.ResponseWriter, why guard.Refusal) {
-		w.Header().Set("Connection", "close") // as guard.Write does
 		actions.WriteError(w, &actions.Error{Status: why.Status, Code: why.Code, Message: why.Message, Hint: "docs/low-code.md says how the actions are called"})
 	}}.Wrap(h)
 }
@@ -174,7 +196,7 @@ func (b actionsOf) own(ctx context.Context, g *generation, c caller, name string
 	switch {
 	case !slices.Contains(c.Roles, r.RoleARN):
 		return actions.Credentials{}, denied("%s may not assume this role by its parameters", name)
-	case !slices.ContainsFunc(c.Certificates, func(allowed string) bool { return strings.EqualFold(allowed, r.ClientCertificateIdentifier) }):
+	case !c.mayUse(r.ClientCertificateIdentifier):
 		return actions.Credentials{}, denied("%s may not use a certificate of this identifier, whether there is one or not", name)
 	}
 	held := g.own.of(ctx, name, credential)

@@ -134,6 +134,8 @@ func TestCallersOfActionsGetWhatTheyMay(t *testing.T) {
 		{"a profile that AWS does not know", "erp", "credentials/session", with("profileArn", strings.ReplaceAll(h.local.ProfileARN, h.local.ProfileARN[len(h.local.ProfileARN)-4:], "0000")), 502, "RefusedByAWS"},
 		{"a session where a key is meant", "erp", "credentials/static", `{"name":"one"}`, 400, "InvalidRequest"},
 		{"AWS is away", "erp", "credentials/session", `{"name":"away"}`, 503, "CredentialsUnavailable"},
+		{"a password for a name", "erp", "validate", `{"name":"` + erpPassword + `"}`, 403, "NotAllowed"},
+		{"a password for parameters", "erp", "validate", own(h.local, map[string]any{"roleArn": erpPassword, "clientCertificateIdentifier": erpPassword}), 400, "InvalidRequest"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			password := map[string]string{"erp": erpPassword, "crm": crmPassword}[test.user]
@@ -153,8 +155,15 @@ func TestCallersOfActionsGetWhatTheyMay(t *testing.T) {
 		}
 	}
 	for _, line := range []string{
-		"door=actions method=POST action=session caller=erp key=…", "action=validate caller=crm key=…",
-		"level=WARN msg=refused door=actions method=POST action=session caller=crm", "why=NotAllowed",
+		"door=actions method=POST name=one action=session caller=erp key=…",
+		"door=actions method=POST name=away action=session caller=erp uid=",
+		"door=actions method=POST name=two action=session caller=erp uid=",
+		"door=actions method=POST action=session caller=erp role=" + h.local.RoleARN + " certificate=my_S3 key=…",
+		"door=actions method=POST action=session caller=erp role=" + h.local.RoleARN + " certificate=my_S3 uid=", // AWS refuses
+		"door=actions method=POST action=session caller=erp role=" + h.local.RoleARN + " certificate=gone uid=",
+		"door=actions method=POST action=session caller=erp role=arn:aws:iam::123456789012:role/admin certificate=my_S3 uid=",
+		"door=actions method=POST action=validate caller=crm role=" + h.local.RoleARN + " certificate=my_S3 uid=", "action=validate caller=crm key=…",
+		"level=WARN msg=refused door=actions method=POST name=two action=session caller=crm", "why=NotAllowed",
 	} {
 		if !strings.Contains(h.log.String(), line) {
 			t.Errorf("the log has no %q", line)

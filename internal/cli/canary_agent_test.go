@@ -75,6 +75,7 @@ func (d agentDoors) ask(h *habitat, token string) {
 	do(false, "POST", actions+"credentials/session", `{"name":"by-failing-command"}`, "X-Api-Key", d.password)
 	do(false, "POST", actions+"credentials/session", `{"name":"by-file"}`, "X-Api-Key", d.password)
 	do(false, "POST", actions+"credentials/session", role, "X-Api-Key", "x"+d.password)
+	do(false, "POST", actions+"credentials/session", `{"name":"`+d.password+`","roleArn":"`+d.password+`","clientCertificateIdentifier":"`+d.password+`"}`, "X-Api-Key", d.password)
 	do(false, "POST", actions+"credentials/session", `{"`+d.password+`":"`+d.password+`"}`, "X-Api-Key", d.password)
 	own := h.hide("secret of a caller's own")
 	do(true, "POST", actions+"credentials/static", `{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","secretAccessKey":"`+own+`"}`, "X-Api-Key", d.password)

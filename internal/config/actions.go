@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
-
 	"github.com/awsauth-go/awsauth/internal/secret"
 	"github.com/awsauth-go/awsauth/internal/yamlfile"
 	"github.com/awsauth-go/awsauth/rolesanywhere"
@@ -121,7 +119,7 @@ func (c *Config) checkCaller(caller Caller) (p problems) {
 		}
 	}
 	for i, role := range caller.Roles {
-		if a, err := arn.Parse(role); err != nil || a.Service != "iam" || !roleNameForm.MatchString(a.Resource) {
+		if !IsRoleARN(role) {
 			p.add("roles", "has an entry (%d) that is not the ARN of a role, as %s", i+1, exampleRoleARN)
 		}
 	}
@@ -138,6 +136,9 @@ func (c *Config) checkCaller(caller Caller) (p problems) {
 	}
 	return p
 }
+
+// IsRoleARN reports whether a text has the form of the ARN of a role.
+func IsRoleARN(s string) bool { return len(s) <= maxRoleARN && roleARNForm.MatchString(s) }
 
 // literalMistakes reports passwords in a file that others can read.
 func (a *Agent) literalMistakes(file string, private bool, mode fs.FileMode) (mistakes []Mistake) {

@@ -261,6 +261,7 @@ var (
 	tagCharacters      = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 	accountForm        = regexp.MustCompile(`^[0-9]{12}$`)
 	roleNameForm       = regexp.MustCompile(`^role/[\w+=,.@/-]+$`)
+	roleARNForm        = regexp.MustCompile(`^arn:aws[a-z-]{0,20}:iam::[0-9]{12}:role/[\w+=,.@/-]+$`)
 )
 
 func (r *Resolved) checkAssumeRole(p *problems, c *Config) {

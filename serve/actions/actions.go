@@ -164,7 +164,9 @@ type Handler struct {
 type Decision struct {
 	Caller string // "" of one that is not known
 	Action Action
-	Name   string // of configured credentials
+	// Name, RoleARN and Certificate are the parameters name, roleArn and clientCertificateIdentifier as the caller has written them, as far
+	// as they could be read. They are unchecked and may be a secret in the wrong place: an audit writes what it knows of them.
+	Name, RoleARN, Certificate string
 	// Refused is the code of the error; "" for what was granted.
 	Refused string
 	// Credentials are those that were given or used. An audit says which, and not what they are.
@@ -215,23 +217,17 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, a Action) {
 		WriteError(w, notAllowed(http.MethodPost))
 		return
 	}
-	user, password, ok := presented(r)
-	caller, known := "", false
-	if ok {
-		caller, known = h.Authenticate(user, password)
-	}
-	if !known {
-		h.decided(r, Decision{Action: a, Refused: "NotAuthenticated"})
+	caller, problem := h.caller(r)
+	if problem != nil {
+		h.decided(r, Decision{Action: a, Refused: problem.Code})
 		w.Header().Set("WWW-Authenticate", `Basic realm="awsauth", charset="UTF-8"`)
-		WriteError(w, &Error{
-			Status: http.StatusUnauthorized, Code: "NotAuthenticated", Message: "the caller's name and password are not known here",
-			Hint: "send them by Basic authentication, or the password alone as Authorization: Bearer or X-Api-Key",
-		})
+		WriteError(w, problem)
 		return
 	}
 	d := Decision{Caller: caller, Action: a}
 	request := new(Request)
-	problem := decode(r, a, request)
+	problem = decode(r, a, request)
+	d.Name, d.RoleARN, d.Certificate = request.Name, request.RoleARN, request.ClientCertificateIdentifier
 	var answer any
 	if problem == nil {
 		ctx, cancel := context.WithTimeout(r.Context(), patience)
@@ -242,31 +238,51 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, a Action) {
 		d.Refused = problem.Code
 		h.decided(r, d)
 		if request.ErrorInBody {
+			part(w, problem)
 			write(w, http.StatusOK, "application/json", failure(a, problem))
 			return
 		}
 		WriteError(w, problem)
 		return
 	}
-	d.Name = request.Name
 	h.decided(r, d)
 	write(w, http.StatusOK, "application/json", answer)
 }
 
-// presented is what a request authenticates itself with: by one way, not by two.
-func presented(r *http.Request) (user, password string, ok bool) {
-	authorization, key := r.Header.Values("Authorization"), r.Header.Values("X-Api-Key")
-	if len(authorization)+len(key) != 1 {
-		return "", "", false
+// caller answers who asks.
+func (h *Handler) caller(r *http.Request) (string, *Error) {
+	message := "the caller's name and password are not known here"
+	if authorization, key := given(r, "Authorization"), given(r, "X-Api-Key"); len(authorization)+len(key) > 1 {
+		message = "Authorization and X-Api-Key are given more than once, or both: give one of them, once"
+	} else if user, password := presented(r, authorization, key); password != "" {
+		if caller, ok := h.Authenticate(user, password); ok {
+			return caller, nil
+		}
 	}
+	return "", &Error{
+		Status: http.StatusUnauthorized, Code: "NotAuthenticated", Message: message,
+		Hint: "send them by Basic authentication, or the password alone as Authorization: Bearer or X-Api-Key",
+	}
+}
+
+// given are the values of a header. An empty one is none: platforms send each header of the document that they have imported.
+func given(r *http.Request, header string) []string {
+	return slices.DeleteFunc(slices.Clone(r.Header.Values(header)), func(value string) bool { return value == "" })
+}
+
+// presented is what a request authenticates itself with, by one header at most; password is "" where that is nothing.
+func presented(r *http.Request, authorization, key []string) (user, password string) {
 	if len(key) == 1 {
-		return "", key[0], key[0] != ""
+		return "", key[0]
 	}
-	if user, password, ok := r.BasicAuth(); ok {
-		return user, password, user != "" && password != ""
+	if user, password, ok := r.BasicAuth(); ok && user != "" {
+		return user, password
 	}
-	scheme, token, _ := strings.Cut(authorization[0], " ")
-	return "", token, strings.EqualFold(scheme, "Bearer") && token != ""
+	scheme, token, _ := strings.Cut(strings.Join(authorization, ""), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", ""
+	}
+	return "", token
 }
 
 func (h *Handler) do(ctx context.Context, caller string, a Action, r *Request) (answer any, used aws.Credentials, problem *Error) {
@@ -353,8 +369,17 @@ type problem struct {
 	Hint   string `json:"hint"`
 }
 
-// WriteError answers with an error.
+// part ends the connection of who is refused, or one connection can keep a door busy with guesses. That something is not there at the
+// moment is no refusal.
+func part(w http.ResponseWriter, e *Error) {
+	if e.Status < http.StatusInternalServerError {
+		w.Header().Set("Connection", "close")
+	}
+}
+
+// WriteError answers with an error, and ends the connection of who is refused.
 func WriteError(w http.ResponseWriter, e *Error) {
+	part(w, e)
 	switch {
 	case e.Allow != "":
 		w.Header().Set("Allow", e.Allow)

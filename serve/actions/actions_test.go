@@ -1,9 +1,11 @@
 package actions_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -111,7 +113,10 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 		{"another password", session, "{}", func(r *http.Request) { r.SetBasicAuth("erp", canary) }, 401, "NotAuthenticated", "the caller's name and password are not known here"},
 		{"no user", session, "{}", func(r *http.Request) { r.SetBasicAuth("", password) }, 401, "NotAuthenticated", "the caller's name and password are not known here"},
 		{"another scheme", session, "{}", header("Authorization", "Digest "+password), 401, "NotAuthenticated", "the caller's name and password are not known here"},
-		{"two ways at once", session, "{}", header("X-Api-Key", password), 401, "NotAuthenticated", "the caller's name and password are not known here"},
+		{"two ways at once", session, "{}", header("X-Api-Key", password), 401, "NotAuthenticated", "Authorization and X-Api-Key are given more than once, or both: give one of them, once"},
+		{"one way twice", session, "{}", func(r *http.Request) { r.Header.Add("Authorization", "Bearer "+password) }, 401, "NotAuthenticated", "Authorization and X-Api-Key are given more than once, or both: give one of them, once"},
+		{"an empty key alone", session, "{}", func(r *http.Request) { r.Header.Del("Authorization"); r.Header.Set("X-Api-Key", "") }, 401, "NotAuthenticated", "the caller's name and password are not known here"},
+		{"an empty token", session, "{}", header("Authorization", "Bearer "), 401, "NotAuthenticated", "the caller's name and password are not known here"},
 		{"no JSON", session, "name=backup", nil, 400, "InvalidRequest", `the body is not a JSON object, as {"name": "backup"}`},
 		{"an array", session, "[]", nil, 400, "InvalidRequest", `the body is not a JSON object, as {"name": "backup"}`},
 		{"broken JSON", session, `{"name": "backup"`, nil, 400, "InvalidRequest", "the body is broken JSON, at byte 17"},
@@ -181,10 +186,99 @@ func TestCallersAuthenticateThemselvesInThreeWays(t *testing.T) {
 		"Basic":   func(*http.Request) {},
 		"Bearer":  header("Authorization", "bearer "+password),
 		"API key": func(r *http.Request) { r.Header.Del("Authorization"); r.Header.Set("X-Api-Key", password) },
+
+		"Basic and an empty API key":         func(r *http.Request) { r.Header.Set("X-Api-Key", "") },
+		"API key and an empty Authorization": func(r *http.Request) { r.Header.Set("Authorization", ""); r.Header.Set("X-Api-Key", password) },
 	} {
 		if w := call(newHandler(held(), nil), "/v1/credentials/session", `{"name":"backup"}`, change); w.Code != http.StatusOK {
 			t.Errorf("%s: got %d %s", name, w.Code, w.Body)
 		}
+	}
+}
+
+// A decision says what was asked for, whatever came of it.
+func TestADecisionSaysWhatItIsAbout(t *testing.T) {
+	refused := held()
+	refused.problem = &actions.Error{Status: http.StatusBadGateway, Code: "RefusedByAWS", Message: "no", Hint: "do"}
+	own := actions.Decision{RoleARN: "arn:aws:iam::123456789012:role/backup", Certificate: "MY_S3"}
+	const parameters = `"roleArn":"arn:aws:iam::123456789012:role/backup","clientCertificateIdentifier":"MY_S3"`
+	for _, test := range []struct {
+		name, body, refused string
+		vault               *vault
+		want                actions.Decision
+	}{
+		{"granted by name", `{"name":"backup"}`, "", held(), actions.Decision{Name: "backup"}},
+		{"refused by name", `{"name":"backup"}`, "RefusedByAWS", refused, actions.Decision{Name: "backup"}},
+		{"refused in the body", `{"name":"backup","errorInBody":true}`, "RefusedByAWS", refused, actions.Decision{Name: "backup"}},
+		{"granted by parameters", `{` + parameters + `}`, "", held(), own},
+		{"refused by parameters", `{` + parameters + `}`, "RefusedByAWS", refused, own},
+		{"wrong beside", `{` + parameters + `,"duration":"1h"}`, "InvalidRequest", held(), own},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var got actions.Decision
+			call(newHandler(test.vault, func(_ *http.Request, d actions.Decision) { got = d }), "/v1/credentials/session", test.body)
+			got.Credentials = aws.Credentials{}
+			want := test.want
+			want.Caller, want.Action, want.Refused = "erp", actions.Session, test.refused
+			if got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+// Who is refused connects anew for the next guess; who is served, or served nothing for the moment, stays connected.
+func TestARefusalEndsItsConnection(t *testing.T) {
+	denied, away := held(), held()
+	denied.problem = &actions.Error{Status: http.StatusForbidden, Code: "NotAllowed", Message: "no", Hint: "do"}
+	away.problem = &actions.Error{Status: http.StatusServiceUnavailable, Code: "CredentialsUnavailable", Message: "no", Hint: "do", RetryAfter: 1}
+	for _, test := range []struct {
+		name, password, body string
+		vault                *vault
+		status               int
+		ends                 bool
+	}{
+		{"granted", password, `{"name":"backup"}`, held(), 200, false},
+		{"AWS is away", password, `{"name":"backup"}`, away, 503, false},
+		{"a wrong password", "guess", `{"name":"backup"}`, held(), 401, true},
+		{"not granted", password, `{"name":"backup"}`, denied, 403, true},
+		{"not granted, in the body", password, `{"name":"backup","errorInBody":true}`, denied, 200, true},
+		{"a mistake", password, `{"nonsense":1}`, held(), 400, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := httptest.NewServer(newHandler(test.vault, nil))
+			defer server.Close()
+			c, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			answers := bufio.NewReader(c)
+			ask := func() (*http.Response, error) {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/v1/credentials/session", strings.NewReader(test.body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header.Set("Content-Type", "application/json")
+				r.SetBasicAuth("erp", test.password)
+				_ = r.Write(c) // the other end may have closed, which reading tells
+				answer, err := http.ReadResponse(answers, r)
+				if err == nil {
+					_, err = io.Copy(io.Discard, answer.Body)
+				}
+				return answer, err
+			}
+			first, err := ask()
+			if err != nil || first.StatusCode != test.status {
+				t.Fatalf("got %v, %v, want %d", first, err, test.status)
+			}
+			if _, err := ask(); (err != nil) != test.ends {
+				t.Errorf("the second request on the connection: %v", err)
+			}
+		})
 	}
 }
 
