@@ -87,7 +87,7 @@ func sign(ctx context.Context, r *Request, c Credentials, at time.Time) (*SignAn
 		return nil, invalid(cmp.Or(fields[mistake.Field], mistake.Field) + " " + mistake.Problem)
 	}
 	if err != nil {
-		return nil, &Error{Status: http.StatusInternalServerError, Code: "NotSigned", Message: "the request cannot be signed"}
+		return nil, &Error{Status: http.StatusInternalServerError, Code: "NotSigned", Message: "the request cannot be signed", Hint: "this is a mistake of awsauth's: report it"}
 	}
 	answer := &SignAnswer{
 		Outcome: Outcome{OK: true}, Method: signed.Method, URL: signed.URL, Host: signed.Host, Expiration: stamp(signed.Ends),
