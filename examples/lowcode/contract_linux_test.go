@@ -74,7 +74,12 @@ type checked struct {
 }
 
 func (c checked) RoundTrip(r *http.Request) (*http.Response, error) {
-	route, parameters, err := c.router.FindRoute(r)
+	asked := r
+	if c.loose && r.Method != http.MethodPost { // the document has no such operation, and says what it is answered with
+		asked = r.Clone(r.Context())
+		asked.Method = http.MethodPost
+	}
+	route, parameters, err := c.router.FindRoute(asked)
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +153,16 @@ func TestTheAgentKeepsToTheDocument(t *testing.T) {
 	must("the same in the body", refused.JSON200 != nil && !refused.JSON200.Ok && refused.JSON200.ErrorCode == "NotAllowed", refused.Body, err)
 	refused, err = c.GetSessionCredentialsWithResponse(ctx, nil, client.SessionCredentialsRequest{}, authenticated("wrong"))
 	must("a wrong password", refused.ApplicationproblemJSON401 != nil, refused.Body, err)
+	gone := "gone"
+	refused, err = c.GetSessionCredentialsWithResponse(ctx, nil, client.SessionCredentialsRequest{
+		RoleArn: &local.aws.RoleARN, ProfileArn: &local.aws.ProfileARN, TrustAnchorArn: &local.aws.TrustAnchorARN, ClientCertificateIdentifier: &gone,
+	})
+	must("a certificate that is gone", refused.ApplicationproblemJSON404 != nil && refused.ApplicationproblemJSON404.Code == "CertificateNotFound", refused.Body, err)
+	unknown, away := "unknown", "away"
+	refused, err = c.GetSessionCredentialsWithResponse(ctx, nil, client.SessionCredentialsRequest{Name: &unknown})
+	must("what AWS refuses", refused.ApplicationproblemJSON502 != nil && refused.ApplicationproblemJSON502.Code == "RefusedByAWS", refused.Body, err)
+	refused, err = c.GetSessionCredentialsWithResponse(ctx, nil, client.SessionCredentialsRequest{Name: &away})
+	must("while AWS is away", refused.ApplicationproblemJSON503 != nil && refused.ApplicationproblemJSON503.Code == "CredentialsUnavailable", refused.Body, err)
 	transport.loose = true
 	c.ClientInterface.(*client.Client).Client = &http.Client{Transport: transport}
 	broken, err := c.GetSessionCredentialsWithBodyWithResponse(ctx, nil, "application/json", strings.NewReader("{"))
@@ -156,9 +171,13 @@ func TestTheAgentKeepsToTheDocument(t *testing.T) {
 	must("text", broken.ApplicationproblemJSON415 != nil, broken.Body, err)
 	broken, err = c.GetSessionCredentialsWithBodyWithResponse(ctx, nil, "application/json", strings.NewReader(strings.Repeat(" ", 100_000)))
 	must("too much", broken.ApplicationproblemJSON413 != nil, broken.Body, err)
+	get := func(_ context.Context, r *http.Request) error { r.Method = http.MethodGet; return nil }
+	broken, err = c.GetSessionCredentialsWithResponse(ctx, nil, client.SessionCredentialsRequest{Name: &backup}, get)
+	must("a GET", broken.ApplicationproblemJSON405 != nil, broken.Body, err)
 	for _, want := range []string{
-		"GetSessionCredentials 200", "GetSessionCredentials 400", "GetSessionCredentials 401", "GetSessionCredentials 403", "GetSessionCredentials 413",
-		"GetSessionCredentials 415", "GetStaticCredentials 200", "ValidateCredentials 200", "SignRequest 200",
+		"GetSessionCredentials 200", "GetSessionCredentials 400", "GetSessionCredentials 401", "GetSessionCredentials 403", "GetSessionCredentials 404",
+		"GetSessionCredentials 405", "GetSessionCredentials 413", "GetSessionCredentials 415", "GetSessionCredentials 502", "GetSessionCredentials 503",
+		"GetStaticCredentials 200", "ValidateCredentials 200", "SignRequest 200",
 	} {
 		if transport.seen[want] == 0 {
 			t.Errorf("%s was not seen", want)

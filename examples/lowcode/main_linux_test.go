@@ -82,23 +82,18 @@ func startAgent(dir string) (stop func() error, err error) {
 func configuration(address, dir string) string {
 	a := local.aws
 	return fmt.Sprintf(`credentials:
-  backup:
-    type: session
-    role_arn: %q
-    profile_arn: %q
-    trust_anchor_arn: %q
-    certificate: "file:%s?key=%s"
-    session_name: nightly
-    endpoint_url: %q
-  legacy: {type: static, access_key_id: %s, secret_access_key: 'file:%s/legacy.secret', endpoint_url: %q}
+  backup: {type: session, role_arn: %[1]q, profile_arn: %[2]q, trust_anchor_arn: %[3]q, certificate: "file:%[4]s?key=%[5]s", session_name: nightly, endpoint_url: %[6]q}
+  unknown: {type: session, role_arn: "%[1]s-unknown", profile_arn: %[2]q, trust_anchor_arn: %[3]q, certificate: "file:%[4]s?key=%[5]s", endpoint_url: %[6]q}
+  away: {type: session, role_arn: %[1]q, profile_arn: %[2]q, trust_anchor_arn: %[3]q, certificate: "file:%[4]s?key=%[5]s", endpoint_url: "http://127.0.0.1:1"}
+  legacy: {type: static, access_key_id: %[7]s, secret_access_key: 'file:%[8]s/legacy.secret', endpoint_url: %[6]q}
 agent:
   actions:
-    address: %q
-    endpoint_url: %q
+    address: %[9]q
+    endpoint_url: %[6]q
     callers:
-      erp: {password: 'file:erp.password', credentials: [backup, legacy]}
+      erp: {password: 'file:erp.password', credentials: [backup, legacy, unknown, away], roles: [%[1]q], certificates: [gone]}
       crm: {password: 'file:crm.password', actions: [static]}
-`, a.RoleARN, a.ProfileARN, a.TrustAnchorARN, a.Certificate, a.PrivateKey, a.Endpoint, a.AccessKeyID, dir, a.Endpoint, address, a.Endpoint)
+`, a.RoleARN, a.ProfileARN, a.TrustAnchorARN, a.Certificate, a.PrivateKey, a.Endpoint, a.AccessKeyID, dir, address)
 }
 
 // send sends a request as it was signed, and answers the status.
