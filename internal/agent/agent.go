@@ -97,7 +97,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		if err != nil {
 			return errors.Join(fmt.Errorf("agent.imds: %w", err), closeAll(doors))
 		}
-		doors = append(doors, door{"imds", l, tcpPeer, a.imdsHandler(l, g.config.IMDS.Credential)})
+		doors = append(doors, door{"imds", l, a.portPeer, a.imdsHandler(l)})
 	}
 	for _, more := range []struct {
 		name, address string
@@ -113,7 +113,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		if err != nil {
 			return errors.Join(fmt.Errorf("agent.%s: %w", more.name, err), closeAll(doors))
 		}
-		doors = append(doors, door{more.name, l, tcpPeer, more.handler(l)})
+		doors = append(doors, door{more.name, l, a.portPeer, more.handler(l)})
 	}
 	a.keep(ctx, g)
 	if a.tokens != nil {
@@ -210,7 +210,7 @@ func (a *Agent) Reload(ctx context.Context) error {
 	for _, changed := range []struct{ key, was, is string }{
 		{"agent.socket", before.config.Socket, g.config.Socket},
 		{"agent.container", before.config.Container, g.config.Container},
-		{"agent.imds", describeIMDS(before.config.IMDS), describeIMDS(g.config.IMDS)},
+		{"agent.imds.address", addressOf(before.config.IMDS), addressOf(g.config.IMDS)},
 		{"agent.actions.address", before.config.ActionsAddress(), g.config.ActionsAddress()},
 		{"agent.health", before.config.Health, g.config.Health},
 	} {
@@ -218,7 +218,7 @@ func (a *Agent) Reload(ctx context.Context) error {
 			a.options.Log.Warn("a restart is needed for it to count", "key", changed.key)
 		}
 	}
-	g.config.Socket, g.config.Container, g.config.IMDS = before.config.Socket, before.config.Container, before.config.IMDS
+	g.config.Socket, g.config.Container, g.config.IMDS = before.config.Socket, before.config.Container, imdsAt(before.config.IMDS, g.config.IMDS)
 	g.config.Health, g.config.Actions = before.config.Health, stayingAt(before.config.Actions, g.config.Actions)
 	a.keep(ctx, g)
 	if a.tokens != nil {

@@ -49,7 +49,7 @@ func (a *Agent) openFirst(ctx context.Context, g *generation) (doors []door, unl
 			return failed(fmt.Errorf("agent.container: %w", err))
 		}
 	}
-	doors = append(doors, door{"container", l, tcpPeer, a.containerHandler(l)})
+	doors = append(doors, door{"container", l, a.portPeer, a.containerHandler(l)})
 	if a.tokens, err = newTokens(at, a.options.Log); err != nil {
 		return failed(err)
 	}
@@ -58,6 +58,14 @@ func (a *Agent) openFirst(ctx context.Context, g *generation) (doors []door, unl
 
 // ErrNoPeers reports doors that need to know who asks.
 var ErrNoPeers = errors.New("this system does not say who asks")
+
+// portPeer is who has connected to a port, where the system says it.
+func (a *Agent) portPeer(c net.Conn) (Peer, error) {
+	if a.options.NoPeers {
+		return Peer{}, ErrNoPeers
+	}
+	return tcpPeer(c)
+}
 
 // withoutPeers reports what cannot be had on a system that does not say who asks.
 func withoutPeers(c *config.Agent) error {

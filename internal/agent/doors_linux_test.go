@@ -281,6 +281,62 @@ func TestEachGrantSaysWhichCredentials(t *testing.T) {
 	}
 }
 
+// The metadata door gives what the configuration in force names for it, and the tokens for another credential are over; its address stays.
+func TestTheMetadataDoorGoesByTheConfiguration(t *testing.T) {
+	address := freePort(t)
+	part := func(address, credential string) string {
+		return strings.Replace(allowMe("one", "two"), "agent:\n", fmt.Sprintf("agent:\n  imds: {address: %q, credential: %s}\n", address, credential), 1)
+	}
+	h := newHost(t, part(address, "one"))
+	h.settled()
+	ask := func(method, path, token string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+"/latest/"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Header.Set("X-Aws-Ec2-Metadata-Token", token); token == "" {
+			r.Header = http.Header{"X-Aws-Ec2-Metadata-Token-Ttl-Seconds": {"60"}}
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(body)
+	}
+	const list = "meta-data/iam/security-credentials/"
+	_, first := ask(http.MethodPut, "api/token", "")
+	if status, name := ask(http.MethodGet, list, first); status != http.StatusOK || name != "one" {
+		t.Fatalf("got %d %q", status, name)
+	}
+	h.configure(part(freePort(t), "two"))
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := ask(http.MethodGet, list+"one", first); status != http.StatusUnauthorized {
+		t.Errorf("with the token for the one before: got %d %s", status, body)
+	}
+	_, second := ask(http.MethodPut, "api/token", "")
+	if status, name := ask(http.MethodGet, list, second); status != http.StatusOK || name != "two" {
+		t.Errorf("got %d %q, want two", status, name)
+	}
+	if said := h.log.String(); !strings.Contains(said, "a restart is needed for it to count\" key=agent.imds.address") {
+		t.Errorf("nobody is told that the address waits for a restart:\n%s", said)
+	}
+	h.configure(allowMe("one"))
+	if err := h.agent.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := ask(http.MethodGet, list+"two", second); status == http.StatusOK {
+		t.Errorf("what is served no longer is given: %s", body)
+	}
+}
+
 // Who is refused before an action begins connects anew, and a wrong method is told the right ones.
 func TestRefusalsOfTheActionsEndTheConnection(t *testing.T) {
 	_, address := actionsHost(t)

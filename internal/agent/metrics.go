@@ -78,7 +78,7 @@ var metrics = []metric{
 		tell(number(s.Tokens != ""))
 	}},
 	ofCredentials("awsauth_credential_held", gauge, "Whether there are credentials that have not ended.", func(c Credential) (float64, bool) {
-		return number(c.AccessKeyID != ""), true
+		return number(c.AccessKeyID != "" && (c.Expires.IsZero() || c.Expires.After(time.Now()))), true
 	}),
 	ofCredentials("awsauth_credential_expires_timestamp_seconds", gauge, "When they end; not there for those that never do.", func(c Credential) (float64, bool) {
 		return seconds(c.Expires)

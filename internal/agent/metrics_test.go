@@ -88,3 +88,23 @@ func TestLabelsAreEscaped(t *testing.T) {
 		t.Errorf("got\n%s\nwant a line %s", b.String(), want)
 	}
 }
+
+// What has ended is not held, though the agent still knows it.
+func TestWhatHasEndedIsNotHeld(t *testing.T) {
+	now := time.Now()
+	r := reading{Status: Status{Credentials: []Credential{
+		{Name: "over", Type: "session", AccessKeyID: "ASIA", Expires: now.Add(-time.Second)},
+		{Name: "good", Type: "session", AccessKeyID: "ASIA", Expires: now.Add(time.Minute)},
+		{Name: "endless", Type: "static", AccessKeyID: "AKIA"},
+		{Name: "none", Type: "session"},
+	}}, decisions: newCounts().decisions}
+	var b strings.Builder
+	if err := writeMetrics(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"over": 0, "good": 1, "endless": 1, "none": 0} {
+		if line := fmt.Sprintf("awsauth_credential_held{name=%q,type=", name); !regexp.MustCompile(regexp.QuoteMeta(line) + `"[a-z]+"} ` + fmt.Sprint(want) + "\n").MatchString(b.String()) {
+			t.Errorf("%s: want %d in\n%s", name, want, b.String())
+		}
+	}
+}

@@ -161,6 +161,10 @@ func (a *Agent) socketHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /credentials/{name}", a.giveBySocket)
 	mux.HandleFunc("GET /status", a.giveStatus)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		a.audit(r, "socket", "", "", "no such path")
+		guard.Write(w, guard.Refusal{Status: http.StatusNotFound, Code: "NoSuchPath", Message: "there is /credentials/NAME, and /status"})
+	})
 	return a.guarded([]string{Host}, "socket", mux, http.MethodGet)
 }
 
@@ -184,7 +188,7 @@ func (a *Agent) audit(r *http.Request, door, name, by, why string, more ...any) 
 		line = append(line, "name", name)
 	}
 	line = append(line, more...)
-	if who, ok := r.Context().Value(peerKey{}).(asked); ok {
+	if who, ok := r.Context().Value(peerKey{}).(asked); ok && who.err == nil {
 		line = append(line, "uid", who.peer.UID)
 		if who.peer.PID != 0 { // of a port the kernel says the user and no more
 			line = append(line, "gid", who.peer.GID, "pid", who.peer.PID)
