@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/awsauth-go/awsauth/serve/credfile"
 )
 
 func get(t *testing.T, url string) (int, string) {
@@ -118,7 +120,7 @@ func waitFor(t *testing.T, done func() bool) {
 }
 
 // The agent keeps profiles of credentials files fresh, several of one file, and leaves the rest; a file that cannot be written is said
-// so, and written once it can be.
+// so, and written once it can be; what another program has written over is mended.
 func TestTheAgentKeepsProfilesFresh(t *testing.T) {
 	h := prepareHost(t)
 	other := filepath.Join(h.dir, "other")
@@ -145,6 +147,14 @@ func TestTheAgentKeepsProfilesFresh(t *testing.T) {
 	if !strings.HasPrefix(string(text), "# mine\n[own]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n") {
 		t.Errorf("what was there is now\n%.80s", text)
 	}
+	// A program that knows no lock puts back what it has read before.
+	h.write("aws/credentials", "# mine\n[own]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE")
+	waitFor(t, func() bool {
+		mended, err := os.ReadFile(standard)
+		one, _ := credfile.Lookup(mended, "one", "aws_access_key_id")
+		second, _ := credfile.Lookup(mended, "second", "aws_access_key_id")
+		return err == nil && one == s.Credentials[0].AccessKeyID && second == s.Credentials[1].AccessKeyID
+	})
 	for profile, c := range map[string]int{"one": 0, "second": 1} {
 		_, after, found := strings.Cut(string(text), "["+profile+"]\n")
 		if want := "aws_access_key_id = " + s.Credentials[c].AccessKeyID + "\n"; !found || !strings.HasPrefix(after, want) {

@@ -86,12 +86,15 @@ const (
 	longestPause = time.Minute
 )
 
-// run writes whenever there are new credentials, until the context ends. A file that cannot be written is tried again and again.
+// run writes whenever there are new credentials, until the context ends. A file that cannot be written is tried again and again, and
+// what a program that knows no lock has written over is written anew: it may have put back what ends soon.
 func (u *update) run(ctx context.Context, log *slog.Logger) {
 	u.wake() // they may be there already
 	again := time.NewTimer(0)
 	again.Stop()
 	defer again.Stop()
+	theirs := time.NewTicker(look)
+	defer theirs.Stop()
 	pause := firstPause
 	for {
 		select {
@@ -99,6 +102,10 @@ func (u *update) run(ctx context.Context, log *slog.Logger) {
 			return
 		case <-u.landed:
 		case <-again.C:
+		case <-theirs.C:
+			if s := u.status(); s.Written.IsZero() || s.Failures > 0 || !u.hasMore(time.Now()) {
+				continue
+			}
 		}
 		err := u.write(ctx, log)
 		switch {
@@ -113,6 +120,12 @@ func (u *update) run(ctx context.Context, log *slog.Logger) {
 		again.Reset(pause)
 		pause = min(2*pause, longestPause)
 	}
+}
+
+// hasMore reports whether there is something to write that has not ended.
+func (u *update) hasMore(now time.Time) bool {
+	s := u.credential.cache.Status()
+	return s.AccessKeyID != "" && (!s.CanExpire || s.Expires.After(now))
 }
 
 func (u *update) write(ctx context.Context, log *slog.Logger) error {

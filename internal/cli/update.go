@@ -28,7 +28,8 @@ func newUpdate(streams IO) *cobra.Command {
 		Short: "Keep a profile of the shared credentials file fresh",
 		Long: `Write the credentials configured under a name into a profile of AWS's shared credentials file (AWS_SHARED_CREDENTIALS_FILE, or
 ~/.aws/credentials), and write new ones long before they end, until it is told to stop. Every other byte of the file stays; it is
-replaced whole, under a lock, and what stood there before is kept beside it.
+replaced whole, under a lock, and what stood there before is kept beside it. What a program that knows no lock writes over the profile
+is written anew within seconds.
 
 It is for programs that read nothing else. A program reads the file when it starts, and few read it again: one that runs for longer
 than a session is better run by awsauth exec.`,
@@ -57,6 +58,7 @@ type updating struct {
 	path    string
 	profile string
 	written string // the access key ID that the file has
+	failing bool   // the last attempt to write it has failed
 }
 
 func updateProfile(c *cobra.Command, streams IO, where *place, name, profile string, once, noCache bool) error {
@@ -148,11 +150,17 @@ type quotaOf struct {
 
 func (q quotaOf) Quota() string { return q.quota }
 
+// lookAtFile is how often it is looked whether another program has written over the profile: those that know no lock put back what they
+// have read, which may end soon.
+const lookAtFile = 5 * time.Second
+
 // follow writes what comes, until the context ends. A file that cannot be written is tried again, sooner than anything ends.
 func (u *updating) follow(ctx context.Context, cache *awsauth.Cache, landed <-chan error) error {
 	again := time.NewTimer(0)
 	again.Stop()
 	defer again.Stop()
+	theirs := time.NewTicker(lookAtFile)
+	defer theirs.Stop()
 	pause := time.Second
 	for {
 		var err error
@@ -161,17 +169,22 @@ func (u *updating) follow(ctx context.Context, cache *awsauth.Cache, landed <-ch
 			return nil
 		case err = <-landed:
 		case <-again.C:
+		case <-theirs.C:
+			if s := cache.Status(); u.written == "" || u.failing || s.AccessKeyID == "" || s.CanExpire && !s.Expires.After(time.Now()) {
+				continue
+			}
 		}
 		what := "no new credentials"
 		if err == nil {
 			var credentials aws.Credentials
 			if credentials, err = cache.Current(ctx); err == nil {
 				if err = u.write(ctx, credentials); err != nil {
+					u.failing = true
 					what = "profile " + u.profile + " is not written"
 					again.Reset(pause)
 					pause = min(2*pause, time.Minute)
 				} else {
-					pause = time.Second
+					u.failing, pause = false, time.Second
 				}
 			}
 		}
@@ -182,8 +195,8 @@ func (u *updating) follow(ctx context.Context, cache *awsauth.Cache, landed <-ch
 			return err
 		}
 		s, ends := cache.Status(), "there are none"
-		if s.AccessKeyID != "" && s.CanExpire {
-			ends = "those that there are end in " + until(time.Until(s.Expires))
+		if left := time.Until(s.Expires); s.AccessKeyID != "" && s.CanExpire && left > 0 {
+			ends = "those that there are end in " + until(left)
 		}
 		u.say(what + ": " + printable.Line(describe(err)) + " (" + ends + ")")
 	}
@@ -191,10 +204,15 @@ func (u *updating) follow(ctx context.Context, cache *awsauth.Cache, landed <-ch
 
 // write puts credentials into the file.
 func (u *updating) write(ctx context.Context, credentials aws.Credentials) error {
-	if _, err := credfile.Write(ctx, u.path, credfile.Profile(u.profile, credentials)); err != nil {
+	changed, err := credfile.Write(ctx, u.path, credfile.Profile(u.profile, credentials))
+	switch {
+	case err != nil:
 		return configurationError{error: err, hint: "the file is as it was"}
-	}
-	if u.written == credentials.AccessKeyID {
+	case u.failing: // it is told that it no longer does
+	case u.written == credentials.AccessKeyID && changed:
+		u.say("profile " + u.profile + " of " + u.path + " was written over by another program, and has " + credentials.AccessKeyID + " again")
+		return nil
+	case u.written == credentials.AccessKeyID:
 		return nil
 	}
 	u.written = credentials.AccessKeyID

@@ -146,6 +146,48 @@ func TestUpdateTriesAgainToWrite(t *testing.T) {
 	}
 }
 
+// A program that knows no lock puts back what it has read before, as the AWS CLI may: the profile is mended long before a session ends.
+func TestUpdateMendsWhatIsWrittenOver(t *testing.T) {
+	t.Parallel()
+	h := newExecHost(t, awsauthtest.Config{})
+	file := filepath.Join(h.dir, "credentials")
+	c := exec.Command("awsauth", "update", "backup")
+	c.Env = append(h.env, "AWS_SHARED_CREDENTIALS_FILE="+file)
+	stderr, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+	})
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() && !strings.Contains(lines.Text(), "has ASIAEMU") {
+	}
+	good, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, _ := credfile.Lookup(good, "backup", "aws_access_key_id")
+	const theirs = "[other]\nregion = eu-west-1\n[backup]\naws_access_key_id = ASIAIOSFODNN7EXAMPLE\n"
+	if err := os.WriteFile(file, []byte(theirs), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if want := "profile backup of " + file + " was written over by another program, and has " + key + " again"; !lines.Scan() || !strings.HasSuffix(lines.Text(), want) {
+		t.Errorf("it said %q, want %q", lines.Text(), want)
+	}
+	mended, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := credfile.Lookup(mended, "backup", "aws_access_key_id"); got != key || !strings.HasPrefix(string(mended), "[other]\nregion = eu-west-1\n") {
+		t.Errorf("the file is %q", mended)
+	}
+}
+
 // AWS may come back, and is waited for; what only a person can mend ends it.
 func TestUpdateWaitsForAWSAndForNobodyElse(t *testing.T) {
 	t.Parallel()
