@@ -1,17 +1,23 @@
 package awsauth
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
 
-// tick is how often KeepFresh looks at the clocks at least: timers stand still while a host sleeps.
-const tick = 5 * time.Second
+const (
+	// tick is how often KeepFresh looks at the clocks at least: timers stand still while a host sleeps.
+	tick = 3 * time.Second
+	// arrival is how long it may wait when a host has slept: the network comes up meanwhile, and hosts that woke together do not ask together.
+	arrival = 2 * time.Second
+)
 
-// KeepFresh keeps what caches hold fresh until ctx ends, also while nobody asks for it. It begins with all that hold nothing.
-// One call can serve thousands of caches.
+// KeepFresh keeps what caches hold fresh until ctx ends, also while nobody asks for it. It begins with all that hold nothing; of those
+// that are to be renewed at one time, as after a host has slept, what ends first comes first. One call can serve thousands of caches.
 func KeepFresh(ctx context.Context, caches ...*Cache) {
 	k := &keeper{wake: make(chan struct{}, 1), due: appointments{place: make([]int, len(caches))}}
 	for i, c := range caches {
@@ -27,9 +33,14 @@ func KeepFresh(ctx context.Context, caches ...*Cache) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var clocks *clock
+	if len(caches) > 0 {
+		clocks = caches[0].clock
+	}
+	begins := int64(0) // of asking, after a host has slept
 	for last := clocks.read(); ctx.Err() == nil; {
 		r := clocks.read()
 		if apart := time.Duration((r.wall - last.wall) - (r.mono - last.mono)); apart.Abs() > tolerance {
+			begins = r.mono + int64(clocks.random()*float64(arrival))
 			for i, c := range caches {
 				k.due.set(i, c.nextCall())
 			}
@@ -38,15 +49,16 @@ func KeepFresh(ctx context.Context, caches ...*Cache) {
 		for _, i := range k.takeLanded() {
 			k.due.set(i, caches[i].nextCall())
 		}
-		for k.due.Len() > 0 && k.due.all[0].at <= r.mono {
-			i := heap.Pop(&k.due).(appointment).cache
-			if next, asked := caches[i].renew(ctx, r); !asked {
-				k.due.set(i, next)
-			} // or it lands
+		if r.mono >= begins {
+			for _, i := range k.takeDue(caches, r) {
+				if next, asked := caches[i].renew(ctx, r); !asked {
+					k.due.set(i, next)
+				} // or it lands
+			}
 		}
 		wait := tick
 		if k.due.Len() > 0 {
-			wait = min(wait, time.Duration(k.due.all[0].at-r.mono))
+			wait = min(wait, time.Duration(max(k.due.all[0].at, begins)-r.mono))
 		}
 		timer.Reset(wait)
 		select {
@@ -83,6 +95,23 @@ func (k *keeper) takeLanded() []int {
 	done := k.done
 	k.done = nil
 	return done
+}
+
+// takeDue takes the caches whose time has come, that which ends first first.
+func (k *keeper) takeDue(caches []*Cache, r reading) (due []int) {
+	for k.due.Len() > 0 && k.due.all[0].at <= r.mono {
+		due = append(due, heap.Pop(&k.due).(appointment).cache)
+	}
+	slices.SortStableFunc(due, func(a, b int) int { return cmp.Compare(caches[a].left(r), caches[b].left(r)) })
+	return due
+}
+
+// left is the time until what is held ends; 0 when nothing is.
+func (c *Cache) left(r reading) time.Duration {
+	if h := c.held.Load(); h != nil {
+		return h.remaining(r)
+	}
+	return 0
 }
 
 // appointment is when a cache is to be renewed, on the monotonic clock.
