@@ -281,6 +281,18 @@ func TestEachGrantSaysWhichCredentials(t *testing.T) {
 	}
 }
 
+// An agent that runs is well, and one that does not is not.
+func TestAnAgentKnowsWhetherItIsWell(t *testing.T) {
+	h := newHost(t, allowMe("one", "away"))
+	h.settled()
+	if err := h.agent.Alive(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(h.stop(), h.agent.Alive(t.Context())); !errors.Is(err, agent.ErrNoAgent) {
+		t.Errorf("after its end: got %v", err)
+	}
+}
+
 // The metadata door gives what the configuration in force names for it, and the tokens for another credential are over; its address stays.
 func TestTheMetadataDoorGoesByTheConfiguration(t *testing.T) {
 	address := freePort(t)

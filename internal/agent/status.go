@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -72,6 +74,28 @@ func (a *Agent) giveStatus(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(a.Status())
+}
+
+// Alive asks the agent how it is, as others do, and reports when it does not answer or no longer keeps what it serves fresh.
+func (a *Agent) Alive(ctx context.Context) error {
+	s, err := Client{Socket: a.Status().Socket}.Status(ctx)
+	if err != nil {
+		return err
+	}
+	return s.overdue(time.Now())
+}
+
+// grace is how late a renewal may begin: after a host has slept it is a few seconds.
+const grace = 30 * time.Second
+
+// overdue reports a credential for which AWS was to be asked a while ago, and is not: who keeps them fresh is stuck.
+func (s Status) overdue(now time.Time) error {
+	for _, c := range s.Credentials {
+		if !c.Next.IsZero() && now.Sub(c.Next) > grace {
+			return fmt.Errorf("nobody renews %s, which was to be renewed at %s", c.Name, stamp(c.Next))
+		}
+	}
+	return nil
 }
 
 // address is where the agent listens, or will; "" where it opens no socket.

@@ -162,10 +162,7 @@ func runAgent(ctx context.Context, streams IO, where *place, options agentOption
 	}()
 	stopping := sync.OnceFunc(m.stopping)
 	context.AfterFunc(ctx, stopping)
-	go m.watch(ctx, func(ctx context.Context) error {
-		_, err := agent.Client{Socket: a.Status().Socket}.Status(ctx)
-		return err
-	})
+	go m.watch(ctx, a.Alive)
 	err = a.Run(ctx)
 	if ctx.Err() != nil {
 		stopping() // it has been said before the process ends

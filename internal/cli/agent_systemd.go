@@ -25,7 +25,7 @@ func (m *manager) ready()     { m.say(daemon.SdNotifyReady) }
 func (m *manager) stopping()  { m.say(daemon.SdNotifyStopping) }
 func (m *manager) reloading() { m.say(daemon.SdNotifyReloading) }
 
-// watch tells the manager's watchdog that the agent lives, for as long as it answers itself.
+// watch tells the manager's watchdog that the agent lives, for as long as it is found alive.
 func (m *manager) watch(ctx context.Context, alive func(context.Context) error) {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || interval == 0 {
@@ -39,7 +39,7 @@ func (m *manager) watch(ctx context.Context, alive func(context.Context) error) 
 			return
 		case <-ticker.C:
 			if err := alive(ctx); err != nil {
-				m.log.Error("the agent does not answer itself", "error", err.Error())
+				m.log.Error("the agent is not well", "error", err.Error())
 				continue
 			}
 			m.say(daemon.SdNotifyWatchdog)
