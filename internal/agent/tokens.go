@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,17 +43,33 @@ type tokens struct {
 	mu     sync.Mutex // guards all below
 	now    map[string]token
 	before map[string]token
-	failed error // why files are not what they should be; nil when they are
+	failed map[string]error // by path, why a file is not what it should be
 }
+
+// errNotGiven reports a file that is somebody else's and cannot be given to them. What is amiss is how the agent runs: it does not pass.
+var errNotGiven = errors.New("it takes CAP_CHOWN to give the file away: under systemd by the drop-in in the comment of awsauth-agent.service")
 
 // problem says what is wrong with the files, or "".
 func (t *tokens) problem() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.failed == nil {
-		return ""
+	if err := t.failure(); err != nil {
+		return err.Error()
 	}
-	return t.failed.Error()
+	return ""
+}
+
+// failure is what is wrong with the files; nil when nothing is. The caller holds mu.
+func (t *tokens) failure() (all error) {
+	paths := map[string][]string{}
+	for _, path := range slices.Sorted(maps.Keys(t.failed)) {
+		why := t.failed[path].Error()
+		paths[why] = append(paths[why], path)
+	}
+	for _, why := range slices.Sorted(maps.Keys(paths)) {
+		all = errors.Join(all, fmt.Errorf("%s: %s", strings.Join(paths[why], ", "), why))
+	}
+	return all
 }
 
 // token is one of them. The token itself is in its file alone.
@@ -64,7 +82,7 @@ type token struct {
 
 // newTokens makes the directory of the tokens of an agent at a socket.
 func newTokens(socket string, log *slog.Logger) (*tokens, error) {
-	t := &tokens{dir: TokenDirectory(socket), log: log, now: map[string]token{}, before: map[string]token{}}
+	t := &tokens{dir: TokenDirectory(socket), log: log, now: map[string]token{}, before: map[string]token{}, failed: map[string]error{}}
 	return t, makePublic(t.dir)
 }
 
@@ -146,14 +164,17 @@ func (t *tokens) write(g *generation) error {
 	defer t.mu.Unlock()
 	defer t.index()
 	wanted, keys := wanted(g)
-	var failed error
+	maps.DeleteFunc(t.failed, func(path string, _ error) bool {
+		_, allowed := wanted[path]
+		return !allowed
+	})
 	for path := range t.now {
 		if _, allowed := wanted[path]; allowed {
 			continue
 		}
 		delete(t.now, path)
 		if err := os.Remove(filepath.Join(t.dir, path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failed = errors.Join(failed, err)
+			t.failed[path] = err
 		}
 	}
 	for path := range t.before {
@@ -167,24 +188,24 @@ func (t *tokens) write(g *generation) error {
 			missing = append(missing, h)
 		}
 	}
-	t.failed = errors.Join(failed, t.renew(missing, keys))
-	return t.failed
+	t.renew(missing, keys)
+	return t.failure()
 }
 
-// renew makes tokens, in place of those before, which are good for a while longer. One that cannot be made leaves what there is. The
-// caller holds mu.
-func (t *tokens) renew(holders []holder, keys map[string]string) (failed error) {
+// renew makes tokens, in place of those before, which are good for a while longer. One that cannot be made leaves what there is, and
+// failed has why. The caller holds mu.
+func (t *tokens) renew(holders []holder, keys map[string]string) {
 	var all []staged
 	for _, h := range holders {
 		made, err := t.stage(keys[h.path], h)
-		switch {
-		case errors.Is(err, fs.ErrPermission):
-			t.log.Warn("no token for somebody else: it takes CAP_CHOWN to give files away", "name", keys[h.path], "for", h.by)
-		case err != nil:
-			failed = errors.Join(failed, fmt.Errorf("%s: %w", h.path, err))
-		default:
-			all = append(all, made)
+		if err != nil {
+			t.failed[h.path] = err
+			continue
 		}
+		all = append(all, made)
+	}
+	if len(all) == 0 && len(holders) > 0 {
+		return // and the list is not written every few seconds while the disk is full
 	}
 	undo := map[string]token{}
 	for _, made := range all {
@@ -201,16 +222,16 @@ func (t *tokens) renew(holders []holder, keys map[string]string) (failed error) 
 	for _, made := range all {
 		err := made.file.Commit(filepath.Join(t.dir, made.path))
 		if err == nil {
+			delete(t.failed, made.path)
 			continue
 		}
-		failed = errors.Join(failed, err)
+		t.failed[made.path] = err
 		delete(t.now, made.path)
 		if before, there := undo[made.path]; there {
 			t.now[made.path] = before
 			delete(t.before, made.path)
 		}
 	}
-	return failed
 }
 
 // staged is a token whose file is not in its place yet.
@@ -232,8 +253,11 @@ func (t *tokens) stage(name string, h holder) (staged, error) {
 		return staged{}, err
 	}
 	err = os.Chmod(file.Name(), h.mode)
-	if h.uid != os.Geteuid() || h.gid >= 0 {
-		err = errors.Join(err, os.Chown(file.Name(), h.uid, h.gid))
+	if err == nil && (h.uid != os.Geteuid() || h.gid >= 0) {
+		err = os.Chown(file.Name(), h.uid, h.gid)
+		if errors.Is(err, fs.ErrPermission) {
+			err = errNotGiven
+		}
 	}
 	if err != nil {
 		return staged{}, errors.Join(err, file.Discard())
@@ -241,7 +265,8 @@ func (t *tokens) stage(name string, h holder) (staged, error) {
 	return staged{token{container.Hash(value), name, h.by, time.Now()}, h.path, file}, nil
 }
 
-// rotate makes all tokens anew from time to time. Those that cannot be made are tried again; what there was stays good meanwhile.
+// rotate makes all tokens anew from time to time. Those that cannot be made are tried again; what there was stays good meanwhile. One
+// that cannot be given away keeps no other from its turn.
 func (t *tokens) rotate(ctx context.Context, now func() *generation) {
 	for sleep(ctx, t.untilOld(time.Now())) {
 		for !t.renewAll(now()) {
@@ -259,15 +284,15 @@ func (t *tokens) rotate(ctx context.Context, now func() *generation) {
 	}
 }
 
-// restore makes those tokens anew whose files are gone: somebody has removed them, or their directory.
+// restore makes those tokens whose files are not there: somebody has removed them, or their directory, or they could not be made.
 func (t *tokens) restore(g *generation) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	wanted, keys := wanted(g)
 	var gone []holder
 	for path, h := range wanted {
-		if _, made := t.now[path]; !made {
-			continue // which is told, and tried again at the next reload
+		if errors.Is(t.failed[path], errNotGiven) {
+			continue // until the next reload
 		}
 		if _, err := os.Lstat(filepath.Join(t.dir, path)); errors.Is(err, fs.ErrNotExist) {
 			gone = append(gone, h)
@@ -277,8 +302,9 @@ func (t *tokens) restore(g *generation) {
 		return
 	}
 	defer t.index()
-	if t.failed = errors.Join(makePublic(t.dir), t.renew(gone, keys)); t.failed == nil {
-		t.log.Warn("files of tokens were gone, and are there again", "files", len(gone))
+	t.renew(gone, keys)
+	if there := slices.DeleteFunc(gone, func(h holder) bool { return t.failed[h.path] != nil }); len(there) > 0 {
+		t.log.Warn("files of tokens were not there, and are now", "files", len(there))
 	}
 }
 
@@ -287,13 +313,17 @@ func (t *tokens) untilOld(now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	wait := tokenLife
-	for _, held := range t.now {
+	for path, held := range t.now {
+		if errors.Is(t.failed[path], errNotGiven) {
+			continue
+		}
 		wait = min(wait, tokenLife-now.Sub(held.made))
 	}
 	return max(wait, 0)
 }
 
-// renewAll makes all tokens of a generation anew that have not been made since the last time, and reports whether it could.
+// renewAll makes all tokens of a generation anew that have not been made since the last time, and reports whether it is done: it is not
+// when another attempt may make more.
 func (t *tokens) renewAll(g *generation) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -305,11 +335,11 @@ func (t *tokens) renewAll(g *generation) bool {
 			old = append(old, h)
 		}
 	}
-	t.failed = t.renew(old, keys)
-	if t.failed != nil {
-		t.log.Error("a token cannot be made anew: the one before stays good", "error", t.failed.Error())
+	t.renew(old, keys)
+	if err := t.failure(); err != nil {
+		t.log.Error("a token cannot be made anew: the one before stays good", "error", err.Error())
 	}
-	return t.failed == nil
+	return !slices.ContainsFunc(old, func(h holder) bool { return t.failed[h.path] != nil && !errors.Is(t.failed[h.path], errNotGiven) })
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
