@@ -39,6 +39,7 @@ type report struct {
 	Failed    int
 	Err       string
 	Good      int              // tokens that are good in the end
+	Cut       int              // connections that the agent has ended
 	Quantiles [4]time.Duration // p50, p99, p99.9 and the most
 }
 

@@ -23,6 +23,13 @@ const (
 	mostTokens     = 1024
 )
 
+// How long others wait under an attack at most, 99 of a hundred; with three times the connections that there is a target for, as long as
+// for any answer.
+const (
+	mostUnderAttack = 50 * time.Millisecond
+	mostForAnswer   = time.Second
+)
+
 // target is a door as an attacker sees it.
 type target struct{ network, address, host string }
 
@@ -39,9 +46,9 @@ func (j job) targets() (all []target) {
 }
 
 // attack has a number of attackers work at each door until it is over, each again as soon as it has been cut off, and answers how often
-// they have begun.
-func attack(ctx context.Context, j job, attackers int, strike func(ctx context.Context, to target, conn net.Conn)) report {
-	var begun atomic.Int64
+// they have begun and have been cut off. strike works until then, and answers why it goes on no longer.
+func attack(ctx context.Context, j job, attackers int, strike func(to target, conn net.Conn) error) report {
+	var begun, cut atomic.Int64
 	var all sync.WaitGroup
 	for _, to := range j.targets() {
 		for range attackers {
@@ -54,7 +61,9 @@ func attack(ctx context.Context, j job, attackers int, strike func(ctx context.C
 					}
 					begun.Add(1)
 					over := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
-					strike(ctx, to, conn)
+					if err := strike(to, conn); ctx.Err() == nil && !os.IsTimeout(err) {
+						cut.Add(1)
+					}
 					over()
 					_ = conn.Close() // it may have been cut off
 				}
@@ -62,14 +71,14 @@ func attack(ctx context.Context, j job, attackers int, strike func(ctx context.C
 		}
 	}
 	all.Wait()
-	return report{Asked: int(begun.Load())}
+	return report{Asked: int(begun.Load()), Cut: int(cut.Load())}
 }
 
 // halfOpen sends a request a byte at a time, and never all of it.
 func halfOpen(ctx context.Context, j job) report {
-	return attack(ctx, j, j.Times, func(_ context.Context, to target, conn net.Conn) {
+	return attack(ctx, j, j.Times, func(to target, conn net.Conn) error {
 		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+to.host+"\r\nX-Slow: "); err != nil {
-			return
+			return err
 		}
 		buffer := make([]byte, 1)
 		for {
@@ -80,7 +89,7 @@ func halfOpen(ctx context.Context, j job) report {
 			}
 			if err != nil { // cut off
 				time.Sleep(time.Second)
-				return
+				return err
 			}
 		}
 	})
@@ -96,20 +105,21 @@ func manyHeaders(ctx context.Context, j job) report {
 			many.WriteString(line)
 		}
 	}
-	return attack(ctx, j, j.Times, func(_ context.Context, to target, conn net.Conn) {
+	return attack(ctx, j, j.Times, func(to target, conn net.Conn) error {
 		for _, headers := range []string{many.String(), tooMany.String()} {
 			if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+to.host+"\r\n"+headers+"\r\n"); err != nil {
-				return
+				return err
 			}
 		}
-		_, _ = io.Copy(io.Discard, conn) // until it is cut off
+		_, err := io.Copy(io.Discard, conn) // until it is cut off
+		return err
 	})
 }
 
 // pipeline sends one request after the other without waiting, and every other attacker reads no answer.
 func pipeline(ctx context.Context, j job) report {
 	var turn atomic.Int64
-	return attack(ctx, j, j.Times, func(_ context.Context, to target, conn net.Conn) {
+	return attack(ctx, j, j.Times, func(to target, conn net.Conn) error {
 		if turn.Add(1)%2 == 0 {
 			go func() { _, _ = io.Copy(io.Discard, conn) }()
 		}
@@ -117,7 +127,7 @@ func pipeline(ctx context.Context, j job) report {
 		for {
 			_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
 			if _, err := io.WriteString(conn, requests); err != nil {
-				return
+				return err
 			}
 		}
 	})
@@ -148,69 +158,86 @@ func manyTokens(ctx context.Context, j job) report {
 
 // A4: whatever another user does to the doors, whoever may have credentials gets them, and the agent stays small.
 func TestAttacksFailNoRequestOfOthers(t *testing.T) {
-	lasts := time.Duration(full(t, 2, 30)) * time.Second
 	for _, a := range []struct {
 		name string
+		most time.Duration // p99 of others
 		job  job
 	}{
-		{"nobody attacks", job{}},
-		{"two thousand connections that ask nothing", job{Kind: "half-open", Times: 667}}, // at each of three doors
-		{"six thousand connections that ask nothing", job{Kind: "half-open", Times: 2000}},
-		{"thousands of headers", job{Kind: "headers", Times: 8}},
-		{"requests that do not wait for answers", job{Kind: "pipeline", Times: 16}},
-		{"tokens without end", job{Kind: "tokens", Times: full(t, 5000, 100_000)}},
+		{"nobody attacks", mostUnderAttack, job{}},
+		{"two thousand connections that ask nothing", mostUnderAttack, job{Kind: "half-open", Times: 667}}, // at each of three doors
+		{"six thousand connections that ask nothing", mostForAnswer, job{Kind: "half-open", Times: 2000}},
+		{"thousands of headers", mostUnderAttack, job{Kind: "headers", Times: 8}},
+		{"requests that do not wait for answers", mostUnderAttack, job{Kind: "pipeline", Times: 16}},
+		{"tokens without end", mostUnderAttack, job{Kind: "tokens", Times: full(t, 5000, 100_000)}},
 	} {
 		t.Run(a.name, func(t *testing.T) {
-			h := newHost(t, options{credentials: 1, container: true, imds: true, users: []int{other(1), other(3)}})
-			h.start()
-			h.settled()
-			legit := job{Kind: "open", Name: "c0", Socket: h.socket, Container: h.container, TokenFile: h.tokenFile(other(1), "c0"), IMDS: h.imds, Rate: 200, Times: 1 << 30}
-			calm := h.startChild(other(1), legit)
-			calm.begin()
-			time.Sleep(500 * time.Millisecond)
-			if r := calm.halt(); r.Failed > 0 {
-				t.Fatalf("before the attack: %d failed, first %s", r.Failed, r.Err)
-			}
-			before := h.agent.memory(t, "VmHWM")
-			victim := h.startChild(other(1), legit)
-			attacker := other(2)
-			a.job.Socket, a.job.Container, a.job.IMDS = h.socket, h.container, h.imds
-			if a.job.Kind == "tokens" {
-				attacker = other(3) // one who may have some
-			}
-			var attacks *working
-			if a.job.Kind != "" {
-				attacks = h.startChild(attacker, a.job)
-				attacks.begin()
-			}
-			victim.begin()
-			files := 0
-			var attacked report
-			for began := time.Now(); time.Since(began) < lasts; time.Sleep(20 * time.Millisecond) {
-				files = max(files, h.agent.files(t))
-			}
-			r := victim.halt()
-			switch a.job.Kind {
-			case "":
-			case "tokens":
-				attacked = attacks.finish()
-				if attacked.Failed > 0 || attacked.Good == 0 || attacked.Good > mostTokens {
-					t.Errorf("got %s, and %d tokens that are good, want %d at most", attacked, attacked.Good, mostTokens)
-				}
-			default:
-				attacked = attacks.halt()
-			}
-			more := h.agent.memory(t, "VmHWM") - before
-			t.Logf("%s; at most %d files and %.1f MiB more; the attackers began %d times", r, files, mebi(more), attacked.Asked)
-			if r.Failed > 0 {
-				t.Errorf("%d of %d requests failed, first %s", r.Failed, r.Asked, r.Err)
-			}
-			if files > mostFiles {
-				t.Errorf("got %d files, want %d at most", files, mostFiles)
-			}
-			if more > mostMoreMemory {
-				t.Errorf("got %.1f MiB more, want %d at most", mebi(more), mostMoreMemory>>20)
-			}
+			inTime(t, "p99", a.most, func() time.Duration { return p99UnderAttack(t, a.job) })
 		})
 	}
+}
+
+// p99UnderAttack has an agent attacked, holds it to all but the time, and answers how long 99 of a hundred others have waited.
+func p99UnderAttack(t *testing.T, attack job) time.Duration {
+	t.Helper()
+	h := newHost(t, options{credentials: 1, container: true, imds: true, users: []int{other(1), other(3)}})
+	h.start()
+	defer h.agent.kill()
+	h.settled()
+	legit := job{Kind: "open", Name: "c0", Socket: h.socket, Container: h.container, TokenFile: h.tokenFile(other(1), "c0"), IMDS: h.imds, Rate: 200, Times: 1 << 30}
+	calm := h.startChild(other(1), legit)
+	calm.begin()
+	time.Sleep(500 * time.Millisecond)
+	if r := calm.halt(); r.Failed > 0 {
+		t.Fatalf("before the attack: %d failed, first %s", r.Failed, r.Err)
+	}
+	before, refusals := h.agent.memory(t, "VmHWM"), h.status().Refusals
+	victim := h.startChild(other(1), legit)
+	attacker := other(2)
+	attack.Socket, attack.Container, attack.IMDS = h.socket, h.container, h.imds
+	if attack.Kind == "tokens" {
+		attacker = other(3) // one who may have some
+	}
+	var attacks *working
+	if attack.Kind != "" {
+		attacks = h.startChild(attacker, attack)
+		attacks.begin()
+	}
+	victim.begin()
+	files := 0
+	lasts := time.Duration(full(t, 2, 30)) * time.Second
+	for began := time.Now(); time.Since(began) < lasts; time.Sleep(20 * time.Millisecond) {
+		files = max(files, h.agent.files(t))
+	}
+	r := victim.halt()
+	var attacked report
+	switch attack.Kind {
+	case "":
+	case "tokens":
+		attacked = attacks.finish()
+		if attacked.Failed > 0 || attacked.Asked != attack.Times || attacked.Good == 0 || attacked.Good > mostTokens {
+			t.Errorf("got %s, and %d tokens that are good, want %d at most", attacked, attacked.Good, mostTokens)
+		}
+	default:
+		attacked = attacks.halt()
+		if doors := len(attack.targets()); attacked.Asked < doors*attack.Times || attacked.Cut == 0 {
+			t.Errorf("%d attackers at each of %d doors began %d times, and the agent has ended %d of their connections", attack.Times, doors, attacked.Asked, attacked.Cut)
+		}
+	}
+	refusals = h.status().Refusals - refusals
+	if os.Getuid() == 0 && (attack.Kind == "headers" || attack.Kind == "pipeline") && refusals == 0 {
+		t.Error("the agent has refused none of the attackers' requests")
+	}
+	more := h.agent.memory(t, "VmHWM") - before
+	t.Logf("%s; at most %d files and %.1f MiB more; the attackers began %d times, were cut off %d and refused %d times",
+		r, files, mebi(more), attacked.Asked, attacked.Cut, refusals)
+	if r.Failed > 0 {
+		t.Errorf("%d of %d requests failed, first %s", r.Failed, r.Asked, r.Err)
+	}
+	if files > mostFiles {
+		t.Errorf("got %d files, want %d at most", files, mostFiles)
+	}
+	if more > mostMoreMemory {
+		t.Errorf("got %.1f MiB more, want %d at most", mebi(more), mostMoreMemory>>20)
+	}
+	return r.Quantiles[1]
 }

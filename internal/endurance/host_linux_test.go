@@ -83,6 +83,47 @@ func full(t testing.TB, short, long int) int {
 
 func soak() bool { return os.Getenv("AWSAUTH_SOAK") == "1" }
 
+// inTime has something measured that is to take so long at most. Where it counts, it is measured anew, three times in all, while it is
+// not: the machine may have been busy. It counts in the full form alone.
+func inTime(t testing.TB, what string, most time.Duration, measure func() time.Duration) {
+	t.Helper()
+	best, ok := fastest(soak(), most, measure)
+	if t.Logf("%s: %s", what, best); !ok {
+		t.Errorf("%s: got %s as the best of three, want %s at most", what, best, most)
+	}
+}
+
+func fastest(counts bool, most time.Duration, measure func() time.Duration) (best time.Duration, ok bool) {
+	best = measure()
+	for n := 1; n < 3 && counts && best > most; n++ {
+		best = min(best, measure())
+	}
+	return best, !counts || best <= most
+}
+
+func TestTheFastestOfThreeCounts(t *testing.T) {
+	for _, c := range []struct {
+		counts bool
+		took   []time.Duration // of most 5
+		best   time.Duration
+		ok     bool
+	}{
+		{true, []time.Duration{5}, 5, true},
+		{true, []time.Duration{9, 6, 4}, 4, true},
+		{true, []time.Duration{9, 6, 7}, 6, false},
+		{false, []time.Duration{9}, 9, true},
+	} {
+		asked := 0
+		best, ok := fastest(c.counts, 5, func() time.Duration {
+			asked++
+			return c.took[asked-1]
+		})
+		if best != c.best || ok != c.ok || asked != len(c.took) {
+			t.Errorf("%v: got %d, %t after %d, want %d, %t", c.took, best, ok, asked, c.best, c.ok)
+		}
+	}
+}
+
 // chaos is a source of chance whose seed the log has.
 func chaos(t testing.TB) *rand.Rand {
 	t.Helper()
