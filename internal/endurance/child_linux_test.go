@@ -25,8 +25,11 @@ type job struct {
 	Container string // address; empty for not there
 	TokenFile string
 	IMDS      string // address; empty for not there
+	Actions   string // the same
+	Health    string // the same
+	AWS       string // URL of an STS
 	HandTo    string // socket that takes a connection over
-	Tokens    string // directory with token files of all credentials
+	Tokens    string // directory with token files of all credentials, or of all users
 	Many      int    // of credentials, c0, c1, …, in place of Name and TokenFile; zero for one
 	Idle      int    // connections that are kept
 	Rate      float64
@@ -38,8 +41,9 @@ type report struct {
 	Asked     int
 	Failed    int
 	Err       string
-	Good      int              // tokens that are good in the end
-	Cut       int              // connections that the agent has ended
+	Good      int // tokens that are good in the end
+	Cut       int // connections that the agent has ended
+	Answers   map[string]string
 	Quantiles [4]time.Duration // p50, p99, p99.9 and the most
 }
 
@@ -50,6 +54,7 @@ func (r report) String() string {
 // jobs are those that a child knows, by kind.
 var jobs = map[string]func(context.Context, job) report{
 	"open": openLoop, "herd": stampede, "steady": steady, "connect": connectAndLeave, "leaky": leaky, "half-open": halfOpen, "headers": manyHeaders, "pipeline": pipeline, "tokens": manyTokens,
+	"identify": identify, "browse": browse,
 }
 
 // child does a job when a line comes in, and stops early when there is no more to come.
@@ -119,15 +124,22 @@ type working struct {
 // whoever runs the tests.
 func (h *host) startChild(uid int, j job) *working {
 	h.Helper()
+	if os.Getuid() != 0 || uid == 0 {
+		return h.startAs(nil, j)
+	}
+	return h.startAs(&syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}, j)
+}
+
+// startAs starts a child as whom a credential says, nil for whoever runs the tests.
+func (h *host) startAs(who *syscall.Credential, j job) *working {
+	h.Helper()
 	text, err := json.Marshal(j)
 	if err != nil {
 		h.Fatal(err)
 	}
 	c := exec.Command(programs)
 	c.Env, c.Dir = []string{childVariable + "=" + string(text), "GORACE=atexit_sleep_ms=0"}, "/"
-	if os.Getuid() == 0 && uid != 0 {
-		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
-	}
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: who}
 	w := &working{TB: h.TB}
 	out, in, err := os.Pipe()
 	if err != nil {

@@ -151,8 +151,10 @@ type options struct {
 	life        time.Duration // of every session; zero for an hour
 	container   bool
 	imds        bool
-	users       []int // who may have all of them, beside this user
-	own         int   // how many certificates of a CA of the test's own they share, which can be renewed; zero for the emulator's one
+	users       []int    // who may have all of them, beside this user
+	allow       []string // who may have c0, c1, …, as agent.allow says it; in place of users
+	more        string   // further lines of the agent's part
+	own         int      // how many certificates of a CA of the test's own they share, which can be renewed; zero for the emulator's one
 }
 
 // newHost has everything but an agent that runs.
@@ -214,7 +216,11 @@ func (h *host) configure(o options) {
 	for i := range o.credentials {
 		fmt.Fprintf(&credentials, "  c%d: {type: session, endpoint_url: %q, role_arn: %q, profile_arn: %q, trust_anchor_arn: %q, certificate: %q, session_name: c%d-session}\n",
 			i, h.upstream.url, h.aws.RoleARN, h.aws.ProfileARN, h.aws.TrustAnchorARN, h.certificate(i, o), i)
-		fmt.Fprintf(&allow, "    c%d: {users: [%s]}\n", i, users)
+		who := "{users: [" + users + "]}"
+		if o.allow != nil {
+			who = o.allow[i]
+		}
+		fmt.Fprintf(&allow, "    c%d: %s\n", i, who)
 	}
 	part := "agent:\n"
 	if h.container != "" {
@@ -223,7 +229,7 @@ func (h *host) configure(o options) {
 	if h.imds != "" {
 		part += fmt.Sprintf("  imds: {address: %q, credential: c0}\n", h.imds)
 	}
-	h.write("config.yaml", "credentials:\n"+credentials.String()+part+"  allow:\n"+allow.String())
+	h.write("config.yaml", "credentials:\n"+credentials.String()+part+o.more+"  allow:\n"+allow.String())
 }
 
 func (h *host) write(name, text string) {
