@@ -42,6 +42,7 @@ type report struct {
 	Failed    int
 	Err       string
 	Good      int // tokens that are good in the end
+	Least     int // times that were asked at the door where it was least
 	Cut       int // connections that the agent has ended
 	Answers   map[string]string
 	Quantiles [4]time.Duration // p50, p99, p99.9 and the most

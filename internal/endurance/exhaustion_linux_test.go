@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -48,9 +49,11 @@ func (j job) targets() (all []target) {
 // attack has a number of attackers work at each door until it is over, each again as soon as it has been cut off, and answers how often
 // they have begun and have been cut off. strike works until then, and answers why it goes on no longer.
 func attack(ctx context.Context, j job, attackers int, strike func(to target, conn net.Conn) error) report {
-	var begun, cut atomic.Int64
+	targets := j.targets()
+	begun := make([]atomic.Int64, len(targets))
+	var cut atomic.Int64
 	var all sync.WaitGroup
-	for _, to := range j.targets() {
+	for i, to := range targets {
 		for range attackers {
 			all.Go(func() {
 				for ctx.Err() == nil {
@@ -59,7 +62,7 @@ func attack(ctx context.Context, j job, attackers int, strike func(to target, co
 						time.Sleep(10 * time.Millisecond)
 						continue
 					}
-					begun.Add(1)
+					begun[i].Add(1)
 					over := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
 					if err := strike(to, conn); ctx.Err() == nil && !os.IsTimeout(err) {
 						cut.Add(1)
@@ -71,7 +74,12 @@ func attack(ctx context.Context, j job, attackers int, strike func(to target, co
 		}
 	}
 	all.Wait()
-	return report{Asked: int(begun.Load()), Cut: int(cut.Load())}
+	r := report{Least: math.MaxInt, Cut: int(cut.Load())}
+	for i := range begun {
+		n := int(begun[i].Load())
+		r.Asked, r.Least = r.Asked+n, min(r.Least, n)
+	}
+	return r
 }
 
 // halfOpen sends a request a byte at a time, and never all of it.
@@ -219,8 +227,8 @@ func p99UnderAttack(t *testing.T, attack job) time.Duration {
 		}
 	default:
 		attacked = attacks.halt()
-		if doors := len(attack.targets()); attacked.Asked < doors*attack.Times || attacked.Cut == 0 {
-			t.Errorf("%d attackers at each of %d doors began %d times, and the agent has ended %d of their connections", attack.Times, doors, attacked.Asked, attacked.Cut)
+		if attacked.Least == 0 || attacked.Cut == 0 {
+			t.Errorf("the attackers began %d times at the door where it was least, and the agent has ended %d of their connections", attacked.Least, attacked.Cut)
 		}
 	}
 	refusals = h.status().Refusals - refusals

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -385,23 +386,22 @@ func (h *host) status() agent.Status {
 	return s
 }
 
+// eventually waits until something holds.
+func (h *host) eventually(what string, holds func() bool) {
+	h.Helper()
+	for deadline := time.Now().Add(60 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			h.Fatalf("not within a minute: %s\n%+v\n%s", what, h.status(), h.agent.tail())
+		}
+	}
+}
+
 // settled waits until there are credentials for all names.
 func (h *host) settled() {
 	h.Helper()
-	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		missing := 0
-		for _, c := range h.status().Credentials {
-			if c.AccessKeyID == "" {
-				missing++
-			}
-		}
-		if missing == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			h.Fatalf("%d credentials are missing\n%s", missing, h.agent.tail())
-		}
-	}
+	h.eventually("there are credentials for all names", func() bool {
+		return !slices.ContainsFunc(h.status().Credentials, func(c agent.Credential) bool { return c.AccessKeyID == "" })
+	})
 }
 
 // aws is an emulator in a process of its own, and what it said when it was ready.

@@ -44,7 +44,7 @@ func (h *host) manage() *manager {
 			h.Fatal(err)
 		}
 	}
-	if err := os.Mkdir(filepath.Dir(h.socket), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(h.socket), 0o755); err != nil {
 		h.Fatal(err)
 	}
 	listening(net.Listen("unix", h.socket))
