@@ -302,9 +302,21 @@ func (t *tokens) restore(g *generation) {
 		return
 	}
 	defer t.index()
+	known := maps.Clone(t.failed)
 	t.renew(gone, keys)
-	if there := slices.DeleteFunc(gone, func(h holder) bool { return t.failed[h.path] != nil }); len(there) > 0 {
-		t.log.Warn("files of tokens were not there, and are now", "files", len(there))
+	there, news := 0, false
+	for _, h := range gone {
+		if t.failed[h.path] == nil {
+			there++
+		} else if known[h.path] == nil {
+			news = true
+		}
+	}
+	if there > 0 {
+		t.log.Warn("files of tokens were not there, and are now", "files", there)
+	}
+	if news {
+		t.log.Error("files of tokens are not there, and cannot be made", "error", t.failure().Error())
 	}
 }
 

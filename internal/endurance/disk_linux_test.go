@@ -127,6 +127,11 @@ func TestAFullOrReadOnlyDiskIsToldAndFailsNobody(t *testing.T) {
 		return h.status().Tokens != ""
 	})
 	told("no space left on device")
+	for _, said := range []string{"some tokens cannot be made", "files of tokens are not there, and cannot be made", "the profile is not written"} {
+		if log, err := os.ReadFile(h.agent.log); err != nil || !strings.Contains(string(log), said) {
+			t.Errorf("the log does not say that %s: %v", said, err)
+		}
+	}
 	d.remount(unix.MS_RDONLY)
 	told("read-only file system")
 	d.remount(0)
