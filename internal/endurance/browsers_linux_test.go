@@ -76,12 +76,18 @@ func (j job) barred(ctx context.Context) (all []barred, secrets []string, err er
 	return []barred{
 		{"container", j.Container, "/", "", http.Header{"Authorization": {string(token)}}, "GET", []string{"GET"}, given.SecretAccessKey},
 		{
-			"imds", j.IMDS, "/latest/meta-data/iam/security-credentials/" + j.Name, "", http.Header{"X-Aws-Ec2-Metadata-Token": {string(session)}},
-			"GET", []string{"GET", "PUT"}, given.SecretAccessKey,
+			"imds", j.IMDS, "/latest/meta-data/iam/security-credentials/" + j.Name, "",
+			http.Header{"X-Aws-Ec2-Metadata-Token": {string(session)}},
+			"GET",
+			[]string{"GET", "PUT"},
+			given.SecretAccessKey,
 		},
 		{
 			"actions", j.Actions, "/v1/credentials/session", `{"name":"` + j.Name + `"}`,
-			http.Header{"X-Api-Key": {password}, "Content-Type": {"application/json"}}, "POST", []string{"GET", "POST"}, given.SecretAccessKey,
+			http.Header{"X-Api-Key": {password}, "Content-Type": {"application/json"}},
+			"POST",
+			[]string{"GET", "POST"},
+			given.SecretAccessKey,
 		},
 		{"health", j.Health, "/metrics", "", http.Header{}, "GET", []string{"GET"}, "\nawsauth_ready 1\n"},
 	}, secrets, nil
