@@ -138,7 +138,7 @@ func peerOfSocket(c net.Conn) (Peer, error) {
 const Host = "awsauth-agent"
 
 // patience is how long a request waits for credentials that are not there yet.
-const patience = 800 * time.Millisecond
+const patience = 700 * time.Millisecond
 
 // Answer is what the socket gives for a credential.
 type Answer struct {

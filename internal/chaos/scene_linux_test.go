@@ -288,7 +288,7 @@ func (s *scene) startClients() {
 	for _, c := range s.cells {
 		names = append(names, c.name)
 	}
-	interval, late := 100*time.Millisecond, time.Second
+	interval, late := 100*time.Millisecond, 800*time.Millisecond
 	if !s.full { // other tests run beside it
 		interval, late = 400*time.Millisecond, 5*time.Second
 	}

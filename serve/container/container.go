@@ -45,7 +45,7 @@ func Hash(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) 
 
 const (
 	// patience is how long a client waits for credentials that are not there yet: those of JavaScript wait for a second.
-	patience = 800 * time.Millisecond
+	patience = 700 * time.Millisecond
 	// retryAfter is when to ask again, in seconds.
 	retryAfter = 1
 	// staticLife is how long credentials without an end are said to be good: clients demand an end, and so see a change.

@@ -41,7 +41,7 @@ const (
 	shortestLife = 1     // of a token, in seconds
 	longestLife  = 21600 // six hours
 	// patience is how long a client waits for credentials that are not there yet.
-	patience = 800 * time.Millisecond
+	patience = 700 * time.Millisecond
 	// staticLife is how long credentials without an end are said to be good: clients demand an end.
 	staticLife = time.Hour
 	// timeForm is the only form of a time that botocore reads here.
