@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/awsauth-go/awsauth/internal/boottime"
 	"github.com/awsauth-go/awsauth/internal/schedule"
 )
 
@@ -162,7 +163,7 @@ func (c *Cache) renew(ctx context.Context, name string, held *record, good bool,
 	case err != nil && good && ctx.Err() == nil:
 		held.Failures++
 		life := held.Expires.Sub(held.Obtained)
-		f := schedule.Failure{Count: held.Failures, Life: life, Left: held.Expires.Sub(now)}
+		f := schedule.Failure{Count: held.Failures, Life: life, Left: held.ends(now).Sub(now)}
 		held.Retry = now.Add(f.RetryAfter(mathrand.Float64()))
 		c.keep(name, held)
 		return held.entry(), nil
@@ -176,6 +177,7 @@ func (c *Cache) renew(ctx context.Context, name string, held *record, good bool,
 		AccountID: got.Credentials.AccountID, Source: got.Credentials.Source,
 		Expires: got.Credentials.Expires, Obtained: now.Round(0), Extra: got.Extra,
 	}
+	fresh.Boot, _ = boottime.Now()
 	fresh.Renew = fresh.Obtained.Add(schedule.RenewAfter(fresh.Expires.Sub(fresh.Obtained), mathrand.Float64()))
 	c.keep(name, fresh)
 	return got, nil

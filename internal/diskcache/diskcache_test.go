@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/awsauth-go/awsauth/internal/boottime"
 )
 
 var testKey = bytes.Repeat([]byte{7}, 32)
@@ -184,6 +186,36 @@ func TestAClockThatWasSetBack(t *testing.T) {
 	age(t, c, "r", -2*time.Hour)
 	if mustGet(t, c, "r", s); s.calls != 2 {
 		t.Errorf("got %d calls, want 2", s.calls)
+	}
+}
+
+// What was obtained while the clock was ahead has the end that its life has, and is not given beyond it.
+func TestAClockThatWasAhead(t *testing.T) {
+	if _, ok := boottime.Now(); !ok {
+		t.Skip("left out: this system has no clock that nobody sets")
+	}
+	c := open(t, filepath.Join(t.TempDir(), "c"))
+	s := &source{life: time.Hour}
+	mustGet(t, c, "r", s)
+	passed := func(by time.Duration) {
+		t.Helper()
+		name := c.name([]byte("r"))
+		r, err := c.read(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Boot -= by
+		if err := c.write(name, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	passed(20 * time.Minute)
+	if got := mustGet(t, c, "r", s); s.calls != 1 || time.Until(got.Credentials.Expires).Round(time.Minute) != 40*time.Minute {
+		t.Errorf("got an end in %s after %d calls, want 40m0s after 1", time.Until(got.Credentials.Expires), s.calls)
+	}
+	passed(50 * time.Minute)
+	if mustGet(t, c, "r", s); s.calls != 2 {
+		t.Errorf("got %d calls, want 2: the life is over", s.calls)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/gofrs/flock"
 
+	"github.com/awsauth-go/awsauth/internal/boottime"
 	"github.com/awsauth-go/awsauth/internal/safefile"
 )
 
@@ -29,6 +30,7 @@ type record struct {
 	Source          string          `json:"source,omitempty"`
 	Expires         time.Time       `json:"expires"`
 	Obtained        time.Time       `json:"obtained"`
+	Boot            time.Duration   `json:"boot,omitzero"` // when they were obtained, by the clock that nobody sets; 0 for unknown
 	Renew           time.Time       `json:"renew"`
 	Failures        int             `json:"failures,omitempty"`
 	Retry           time.Time       `json:"retry,omitzero"` // after failures
@@ -38,7 +40,7 @@ type record struct {
 func (r *record) entry() Entry {
 	return Entry{Credentials: aws.Credentials{
 		AccessKeyID: r.AccessKeyID, SecretAccessKey: r.SecretAccessKey, SessionToken: r.SessionToken, AccountID: r.AccountID,
-		Source: r.Source, CanExpire: true, Expires: r.Expires,
+		Source: r.Source, CanExpire: true, Expires: r.ends(time.Now()),
 	}, Extra: r.Extra}
 }
 
@@ -46,7 +48,21 @@ func (r *record) entry() Entry {
 // that was: the clock has been set back.
 func (r *record) good(now time.Time) bool {
 	const skew = time.Minute
-	return r != nil && now.Before(r.Expires) && !now.Before(r.Obtained.Add(-skew))
+	return r != nil && now.Before(r.ends(now)) && !now.Before(r.Obtained.Add(-skew))
+}
+
+// ends is the end by the wall clock as it is set now: it comes when the life is over, also where the clock was ahead when they were
+// obtained. What an earlier boot has obtained is older than the other clock says, and never younger: then Expires counts.
+func (r *record) ends(now time.Time) time.Time {
+	const tolerance = time.Second
+	boot, ok := boottime.Now()
+	if !ok || r.Boot == 0 {
+		return r.Expires
+	}
+	if end := now.Add(r.Expires.Sub(r.Obtained) - (boot - r.Boot)); end.Before(r.Expires.Add(-tolerance)) {
+		return end
+	}
+	return r.Expires
 }
 
 // due reports whether they are to be renewed now.
