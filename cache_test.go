@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -90,6 +91,29 @@ func TestRenewalIsInTheBackground(t *testing.T) {
 		slices.Sort(moments)
 		if first, last := moments[0], moments[len(moments)-1]; first < 0.5 || first > 0.53 || last < 0.72 || last > 0.751 {
 			t.Errorf("renewed from %.3f to %.3f of the life, want 0.50 to 0.75", first, last)
+		}
+	})
+}
+
+// The moments of renewal are spread evenly, so that a fleet's calls are: the test of Kolmogorov and Smirnov, at one false alarm in a
+// million.
+func TestRenewalsAreSpreadEvenly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 1000
+		var parts []float64 // of the range from 50 to 75 % of the life
+		for range n {
+			c := &awsauth.Cache{Provider: &awsauthtest.Provider{}}
+			mustRetrieve(t, c)
+			s := c.Status()
+			parts = append(parts, (float64(s.Next.Sub(s.Obtained))/float64(s.Expires.Sub(s.Obtained))-0.5)/0.25)
+		}
+		slices.Sort(parts)
+		furthest := 0.0
+		for i, p := range parts {
+			furthest = max(furthest, p-float64(i)/n, float64(i+1)/n-p)
+		}
+		if limit := 2.7 / math.Sqrt(n); furthest > limit {
+			t.Errorf("the renewals are %.3f from evenly spread, want %.3f at most", furthest, limit)
 		}
 	})
 }
