@@ -119,6 +119,9 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	for _, address := range []string{container, imds, actions, health} {
 		doors["http://"+address] = http.DefaultClient
 	}
+	if opened := strings.Count(h.log.String(), "msg=serving door="); opened != len(doors) {
+		t.Errorf("the agent has %d doors, and %d are tried", opened, len(doors))
+	}
 	paths := []string{
 		"/credentials/one", "/status", "/", "/credentials", "/nothing", "/latest/api/token", "/latest/meta-data/",
 		"/latest/meta-data/iam/security-credentials/one", "/v1/openapi.json", "/v1/credentials/static", "/v1/credentials/session", "/v1/validate",
