@@ -91,6 +91,11 @@ func TestAColdHerdIsOneCall(t *testing.T) {
 				h.upstream.down.Store(mood.down)
 				m := h.manage()
 				m.start() // so that there are tokens
+				for deadline := time.Now().Add(10 * time.Second); min(h.asked()[0], h.asked()[1]) == 0; time.Sleep(time.Millisecond) {
+					if time.Now().After(deadline) {
+						t.Fatal("the first agent does not ask AWS")
+					}
+				}
 				m.agent.stop(t)
 				before := h.asked()
 				begin, finish := h.herd()
