@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,7 +44,8 @@ type tokens struct {
 	mu     sync.Mutex // guards all below
 	now    map[string]token
 	before map[string]token
-	failed map[string]error // by path, why a file is not what it should be
+	failed map[string]error     // by path, why a file is not what it should be
+	again  map[string]time.Time // by path, when one that could not be made anew is tried again
 }
 
 // errNotGiven reports a file that is somebody else's and cannot be given to them. What is amiss is how the agent runs: it does not pass.
@@ -78,11 +80,12 @@ type token struct {
 	name string // of the credential, in lower case
 	by   string // the rule that allows
 	made time.Time
+	over time.Time // when one is good no longer that has been replaced
 }
 
 // newTokens makes the directory of the tokens of an agent at a socket.
 func newTokens(socket string, log *slog.Logger) (*tokens, error) {
-	t := &tokens{dir: TokenDirectory(socket), log: log, now: map[string]token{}, before: map[string]token{}, failed: map[string]error{}}
+	t := &tokens{dir: TokenDirectory(socket), log: log, now: map[string]token{}, before: map[string]token{}, failed: map[string]error{}, again: map[string]time.Time{}}
 	return t, makePublic(t.dir)
 }
 
@@ -164,19 +167,13 @@ func (t *tokens) write(g *generation) error {
 	defer t.mu.Unlock()
 	defer t.index()
 	wanted, keys := wanted(g)
-	maps.DeleteFunc(t.failed, func(path string, _ error) bool {
-		_, allowed := wanted[path]
-		return !allowed
-	})
 	for path := range t.now {
-		if _, allowed := wanted[path]; allowed {
-			continue
-		}
-		delete(t.now, path)
-		if err := os.Remove(filepath.Join(t.dir, path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.failed[path] = err
+		if _, allowed := wanted[path]; !allowed {
+			delete(t.now, path)
+			t.failed[path] = errLeft
 		}
 	}
+	t.removeLeft(wanted)
 	for path := range t.before {
 		if _, allowed := wanted[path]; !allowed {
 			delete(t.before, path)
@@ -190,6 +187,23 @@ func (t *tokens) write(g *generation) error {
 	}
 	t.renew(missing, keys)
 	return t.failure()
+}
+
+// errLeft stands for the error of a file that is to be removed.
+var errLeft = errors.New("is still there")
+
+// removeLeft removes the files of tokens that are no longer allowed; failed has why one cannot be. The caller holds mu.
+func (t *tokens) removeLeft(wanted map[string]holder) {
+	for path := range t.failed {
+		if _, allowed := wanted[path]; allowed {
+			continue
+		}
+		if err := os.Remove(filepath.Join(t.dir, path)); err == nil || errors.Is(err, fs.ErrNotExist) {
+			delete(t.failed, path)
+		} else {
+			t.failed[path] = err
+		}
+	}
 }
 
 // renew makes tokens, in place of those before, which are good for a while longer. One that cannot be made leaves what there is, and
@@ -210,7 +224,9 @@ func (t *tokens) renew(holders []holder, keys map[string]string) {
 	undo := map[string]token{}
 	for _, made := range all {
 		if before, there := t.now[made.path]; there {
-			t.before[made.path], undo[made.path] = before, before
+			undo[made.path] = before
+			before.over = made.made.Add(tokenOverlap)
+			t.before[made.path] = before
 		}
 		t.now[made.path] = made.token
 	}
@@ -255,46 +271,94 @@ func (t *tokens) stage(name string, h holder) (staged, error) {
 	err = os.Chmod(file.Name(), h.mode)
 	if err == nil && (h.uid != os.Geteuid() || h.gid >= 0) {
 		err = os.Chown(file.Name(), h.uid, h.gid)
-		if errors.Is(err, fs.ErrPermission) {
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL) { // who has no number in this user namespace
 			err = errNotGiven
 		}
 	}
 	if err != nil {
 		return staged{}, errors.Join(err, file.Discard())
 	}
-	return staged{token{container.Hash(value), name, h.by, time.Now()}, h.path, file}, nil
+	return staged{token{hash: container.Hash(value), name: name, by: h.by, made: time.Now()}, h.path, file}, nil
 }
 
-// rotate makes all tokens anew from time to time. Those that cannot be made are tried again; what there was stays good meanwhile. One
-// that cannot be given away keeps no other from its turn.
+// rotate makes each token anew when it is old. One that cannot be made is tried again, and keeps no other from its turn; what there was
+// stays good meanwhile.
 func (t *tokens) rotate(ctx context.Context, now func() *generation) {
-	for sleep(ctx, t.untilOld(time.Now())) {
-		for !t.renewAll(now()) {
-			if !sleep(ctx, time.Minute) {
-				return
-			}
-		}
-		if !sleep(ctx, tokenOverlap) {
-			return
-		}
-		t.mu.Lock()
-		t.before = map[string]token{}
-		t.index()
-		t.mu.Unlock()
+	for sleep(ctx, t.untilTurn(time.Now())) {
+		t.turn(now(), time.Now())
 	}
 }
 
-// restore makes those tokens whose files are not there: somebody has removed them, or their directory, or they could not be made.
+const (
+	lastLook = time.Second // before it is their time: those that were made together are made anew together
+	tryAgain = time.Minute
+)
+
+// turn makes anew what is old, and forgets what was replaced long enough ago.
+func (t *tokens) turn(g *generation, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	defer t.index()
+	maps.DeleteFunc(t.before, func(_ string, held token) bool { return !now.Before(held.over) })
+	wanted, keys := wanted(g)
+	var old []holder
+	for path, held := range t.now {
+		if h, allowed := wanted[path]; allowed && !now.Before(t.due(path, held).Add(-lastLook)) {
+			old = append(old, h)
+		}
+	}
+	if len(old) == 0 {
+		return
+	}
+	t.renew(old, keys)
+	failed := false
+	for _, h := range old {
+		delete(t.again, h.path)
+		if t.failed[h.path] != nil {
+			t.again[h.path], failed = now.Add(tryAgain), true
+		}
+	}
+	if failed {
+		t.log.Error("a token cannot be made anew: the one before stays good", "error", t.failure().Error())
+	}
+}
+
+// due is when a token is to be made anew. The caller holds mu.
+func (t *tokens) due(path string, held token) time.Time {
+	if again, failed := t.again[path]; failed {
+		return again
+	}
+	return held.made.Add(tokenLife)
+}
+
+// untilTurn is how long it takes until something is to be made anew or forgotten, a minute at most: what comes meanwhile counts then.
+func (t *tokens) untilTurn(now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	wait := time.Minute
+	for path, held := range t.now {
+		wait = min(wait, t.due(path, held).Sub(now))
+	}
+	for _, held := range t.before {
+		wait = min(wait, held.over.Sub(now))
+	}
+	return max(wait, lastLook/10)
+}
+
+// restore makes those tokens whose files are not there: somebody has removed them, or their directory, or they could not be made. And it
+// removes what could not be removed.
 func (t *tokens) restore(g *generation) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	wanted, keys := wanted(g)
+	t.removeLeft(wanted)
 	var gone []holder
 	for path, h := range wanted {
 		if errors.Is(t.failed[path], errNotGiven) {
 			continue // until the next reload
 		}
-		if _, err := os.Lstat(filepath.Join(t.dir, path)); errors.Is(err, fs.ErrNotExist) {
+		_, made := t.now[path]
+		if _, err := os.Lstat(filepath.Join(t.dir, path)); !made || errors.Is(err, fs.ErrNotExist) {
 			gone = append(gone, h)
 		}
 	}
@@ -318,40 +382,6 @@ func (t *tokens) restore(g *generation) {
 	if news {
 		t.log.Error("files of tokens are not there, and cannot be made", "error", t.failure().Error())
 	}
-}
-
-// untilOld is how long it takes until the first token is to be made anew.
-func (t *tokens) untilOld(now time.Time) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	wait := tokenLife
-	for path, held := range t.now {
-		if errors.Is(t.failed[path], errNotGiven) {
-			continue
-		}
-		wait = min(wait, tokenLife-now.Sub(held.made))
-	}
-	return max(wait, 0)
-}
-
-// renewAll makes all tokens of a generation anew that have not been made since the last time, and reports whether it is done: it is not
-// when another attempt may make more.
-func (t *tokens) renewAll(g *generation) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	defer t.index()
-	wanted, keys := wanted(g)
-	var old []holder
-	for path, h := range wanted {
-		if _, already := t.before[path]; !already {
-			old = append(old, h)
-		}
-	}
-	t.renew(old, keys)
-	if err := t.failure(); err != nil {
-		t.log.Error("a token cannot be made anew: the one before stays good", "error", err.Error())
-	}
-	return !slices.ContainsFunc(old, func(h holder) bool { return t.failed[h.path] != nil && !errors.Is(t.failed[h.path], errNotGiven) })
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -73,7 +73,7 @@ func (t *tokens) takeOver(g *generation, now time.Time) error {
 			if !allowed || err != nil || len(hash) != sha256.Size || age < 0 || age >= tokenLife || !untouched(filepath.Join(t.dir, n.Path), h) {
 				continue
 			}
-			into[n.Path] = token{[sha256.Size]byte(hash), keys[n.Path], h.by, n.Made}
+			into[n.Path] = token{[sha256.Size]byte(hash), keys[n.Path], h.by, n.Made, now.Add(tokenOverlap)}
 		}
 	}
 	take(known.Now, t.now)

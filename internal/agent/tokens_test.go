@@ -81,10 +81,7 @@ func TestATokenIsGoodBeforeItIsInItsFile(t *testing.T) {
 	go func() {
 		defer close(ended)
 		for range 20 {
-			tokens.renewAll(g)
-			tokens.mu.Lock()
-			tokens.before = map[string]token{} // as after the overlap
-			tokens.mu.Unlock()
+			tokens.turn(g, time.Now().Add(tokenLife)) // when those before are over, too
 		}
 	}()
 	unknown := 0
@@ -171,7 +168,7 @@ func TestTheNextAgentTakesTokensOver(t *testing.T) {
 			t.Errorf("what is no longer allowed: %v", err)
 		}
 		// The hour is that of the token, whichever agent has made it.
-		if got := second.untilOld(time.Now()); got != 20*time.Minute {
+		if got := time.Until(second.due(filepath.Join("user-"+strconv.Itoa(uid), "kept"), second.now[filepath.Join("user-"+strconv.Itoa(uid), "kept")])); got != 20*time.Minute {
 			t.Errorf("made anew in %s, want 20 minutes", got)
 		}
 		time.Sleep(20 * time.Minute)
@@ -203,5 +200,95 @@ func TestTokensAreRemovedFromADirectoryOfAnyName(t *testing.T) {
 	}
 	if _, err := os.Lstat(tokens.dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// One token that cannot be made anew keeps no other from its turn, and what was before them from being forgotten.
+func TestATokenThatCannotBeMadeKeepsNoOtherFromItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		uid := uint32(os.Getuid())
+		mine := rule{users: []uint32{uid}}
+		g := &generation{served: map[string]*served{"good": {name: "good", rule: mine}, "bad": {name: "bad", rule: mine}}}
+		tokens, err := newTokens(filepath.Join(t.TempDir(), "agent.sock"), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tokens.write(g); err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(tokens.dir, "user-"+strconv.Itoa(int(uid)))
+		blocked := filepath.Join(dir, "bad")
+		if err := errors.Join(os.Remove(blocked), os.MkdirAll(filepath.Join(blocked, "in the way"), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		read := func() string {
+			t.Helper()
+			text, err := os.ReadFile(filepath.Join(dir, "good"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(text)
+		}
+		good := func(token string) bool {
+			_, ok := tokens.find(container.Hash(token))
+			return ok
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go tokens.rotate(ctx, func() *generation { return g })
+		time.Sleep(tokenOverlap + time.Minute)
+		for range 3 {
+			first := read()
+			time.Sleep(tokenLife - tokenOverlap)
+			synctest.Wait()
+			if second := read(); second == first || !good(second) || !good(first) {
+				t.Fatalf("after an hour: another %t, the new one good %t, the old one good %t", second != first, good(second), good(first))
+			}
+			time.Sleep(tokenOverlap)
+			synctest.Wait()
+			if good(first) {
+				t.Fatal("the old one is good after the overlap")
+			}
+			if !strings.Contains(tokens.problem(), "bad") {
+				t.Errorf("the other is not told: %q", tokens.problem())
+			}
+		}
+		if err := os.RemoveAll(blocked); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if text, err := os.ReadFile(blocked); err != nil || !good(string(text)) || tokens.problem() != "" {
+			t.Errorf("when it can be made: %v, good %t, %q", err, good(string(text)), tokens.problem())
+		}
+	})
+}
+
+// The file of a token that is no longer allowed is told until it is gone, and removed as soon as it can be.
+func TestAFileThatCannotBeRemovedIsTold(t *testing.T) {
+	tokens, err := newTokens(filepath.Join(t.TempDir(), "agent.sock"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := rule{users: []uint32{uint32(os.Getuid())}}
+	if err := tokens.write(&generation{served: map[string]*served{"one": {name: "one", rule: mine}}}); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(tokens.dir, "user-"+strconv.Itoa(os.Getuid()), "one")
+	if err := errors.Join(os.Remove(file), os.MkdirAll(filepath.Join(file, "in the way"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	none := &generation{served: map[string]*served{}}
+	for range 2 {
+		if err := tokens.write(none); err == nil || !strings.Contains(tokens.problem(), "one: ") {
+			t.Errorf("got %v, %q", err, tokens.problem())
+		}
+	}
+	if err := os.Remove(filepath.Join(file, "in the way")); err != nil {
+		t.Fatal(err)
+	}
+	tokens.restore(none)
+	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) || tokens.problem() != "" {
+		t.Errorf("got %v, %q", err, tokens.problem())
 	}
 }
