@@ -331,16 +331,17 @@ func (c *Cache) Retry() {
 
 // Status is what a Cache holds and does, at one moment.
 type Status struct {
-	AccessKeyID string    // "" when nothing is held
-	CanExpire   bool      // whether what is held has an end
-	Obtained    time.Time // when what is held has come, or its end was reckoned anew
-	Expires     time.Time // its end, by this host's clock
-	Next        time.Time // when the provider is asked next, if somebody keeps the cache fresh; zero while it is being asked
-	Asking      time.Time // since when it is being asked; zero when it is not, and while the call waits for its turn
-	Calls       int       // of the provider so far
-	Failures    int       // in a row
-	Err         error     // of the last one; nil when it was none
-	Failed      time.Time // when that was
+	AccessKeyID string        // "" when nothing is held
+	CanExpire   bool          // whether what is held has an end
+	Obtained    time.Time     // when what is held has come, or its end was reckoned anew
+	Expires     time.Time     // its end, by this host's clock
+	Next        time.Time     // when the provider is asked next, if somebody keeps the cache fresh; zero while it is being asked
+	Late        time.Duration // how long ago that was to be; seconds after a host has slept, and more where nobody keeps the cache fresh
+	Asking      time.Time     // since when it is being asked; zero when it is not, and while the call waits for its turn
+	Calls       int           // of the provider so far
+	Failures    int           // in a row
+	Err         error         // of the last one; nil when it was none
+	Failed      time.Time     // when that was
 }
 
 // Status answers what the cache holds and does. It asks nobody.
@@ -355,6 +356,9 @@ func (c *Cache) Status() Status {
 	}
 	if c.flight == nil {
 		s.Next = r.time().Add(time.Duration(max(c.next-r.mono, 0)))
+		if c.next > 0 { // it has been asked
+			s.Late = time.Duration(max(r.mono-c.next, 0))
+		}
 	} else if began := c.flight.began; began != nil {
 		s.Asking = r.time().Add(-time.Duration(r.mono - began.mono))
 	}

@@ -48,7 +48,7 @@ func (e *RefusalError) Hint() string {
 }
 
 const (
-	maxAnswer = 1 << 20
+	maxAnswer = 16 << 20 // a status has a kilobyte for each of thousands of credentials
 	timeout   = 5 * time.Second
 )
 

@@ -78,21 +78,20 @@ func (a *Agent) giveStatus(w http.ResponseWriter, r *http.Request) {
 
 // Alive asks the agent how it is, as others do, and reports when it does not answer or no longer keeps what it serves fresh.
 func (a *Agent) Alive(ctx context.Context) error {
-	s, err := Client{Socket: a.Status().Socket}.Status(ctx)
-	if err != nil {
+	if _, err := (Client{Socket: a.address(a.now.Load())}).Status(ctx); err != nil {
 		return err
 	}
-	return s.overdue(time.Now())
+	return a.now.Load().neglected()
 }
 
 // grace is how late a renewal may begin: after a host has slept it is a few seconds.
 const grace = 30 * time.Second
 
-// overdue reports a credential for which AWS was to be asked a while ago, and is not: who keeps them fresh is stuck.
-func (s Status) overdue(now time.Time) error {
-	for _, c := range s.Credentials {
-		if !c.Next.IsZero() && now.Sub(c.Next) > grace {
-			return fmt.Errorf("nobody renews %s, which was to be renewed at %s", c.Name, stamp(c.Next))
+// neglected reports credentials for which AWS was to be asked a while ago, and is not: who keeps them fresh is stuck.
+func (g *generation) neglected() error {
+	for _, s := range g.served {
+		if late := s.cache.Status().Late; late > grace {
+			return fmt.Errorf("nobody renews %s, which was to be renewed %s ago", s.name, late.Round(time.Second))
 		}
 	}
 	return nil

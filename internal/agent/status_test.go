@@ -1,26 +1,47 @@
 package agent
 
 import (
-	"fmt"
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/awsauth-go/awsauth"
+	"github.com/awsauth-go/awsauth/awsauthtest"
 )
 
-// The watchdog is not told that all is well when nobody renews what is to be renewed.
+// The watchdog is not told that all is well when nobody renews what is to be renewed, and is while somebody does, whatever AWS answers.
 func TestAnAgentThatRenewsNothingIsNotWell(t *testing.T) {
-	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		next time.Time
-		want string
-	}{
-		{now.Add(time.Minute), "<nil>"},
-		{now.Add(-grace), "<nil>"}, // a host that has slept
-		{time.Time{}, "<nil>"},     // it is being asked, or waits for its turn
-		{now.Add(-time.Minute), "nobody renews backup, which was to be renewed at 2026-11-27T11:59:00Z"},
-	} {
-		s := Status{Credentials: []Credential{{Name: "other", Next: now.Add(time.Hour)}, {Name: "backup", Next: c.next}}}
-		if got := fmt.Sprint(s.overdue(now)); got != c.want {
-			t.Errorf("%s: got %s, want %s", c.next, got, c.want)
+	synctest.Test(t, func(t *testing.T) {
+		provider := &awsauthtest.Provider{}
+		cache := &awsauth.Cache{Provider: provider}
+		g := &generation{served: map[string]*served{"backup": {name: "backup", cache: cache}}}
+		ctx, stop := context.WithCancel(t.Context())
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			awsauth.KeepFresh(ctx, cache)
+		}()
+		for range 5 * 60 {
+			time.Sleep(time.Minute)
+			if err := g.neglected(); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
+		release := provider.Block() // AWS does not answer
+		for range 60 {
+			time.Sleep(time.Minute)
+			if err := g.neglected(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		release()
+		stop()
+		<-stopped
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		if g.neglected() == nil {
+			t.Error("nobody renews, and all is well")
+		}
+	})
 }
