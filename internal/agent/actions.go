@@ -199,7 +199,7 @@ func (b actionsOf) own(ctx context.Context, g *generation, c caller, name string
 	case !c.mayUse(r.ClientCertificateIdentifier):
 		return actions.Credentials{}, denied("%s may not use a certificate of this identifier, whether there is one or not", name)
 	}
-	held := g.own.of(ctx, name, credential)
+	held := b.a.own.of(ctx, name, credential)
 	credentials, err := held.cache.Current(ctx)
 	if err != nil {
 		if last := held.cache.Status().Err; last != nil && errors.Is(err, context.DeadlineExceeded) {
@@ -246,7 +246,7 @@ func (b actionsOf) pipeline(g *generation, r *actions.Request, kind actions.Kind
 			return nil, actions.Invalid("clientCertificateIdentifier is not the identifier of a certificate in the store")
 		}
 	}
-	credential, err := g.own.build(resolved)
+	credential, err := g.own(resolved)
 	if err != nil {
 		return nil, b.problem(err)
 	}

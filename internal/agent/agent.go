@@ -64,6 +64,7 @@ type Agent struct {
 	now     atomic.Pointer[generation]
 	counts  counts
 	tokens  *tokens
+	own     ownSessions
 	socket  atomic.Pointer[string] // where it listens; nil when it does not
 	reload  sync.Mutex
 	mistake atomic.Pointer[error] // of the last reload; nil when it had none
@@ -167,6 +168,7 @@ func (a *Agent) keep(ctx context.Context, g *generation) {
 		caches = append(caches, s.cache)
 	}
 	before := a.now.Swap(g) // first: what lands is told to the profiles of this one
+	a.own.forget(g.callers)
 	var running sync.WaitGroup
 	running.Go(func() { awsauth.KeepFresh(fresh, caches...) })
 	for _, u := range g.updates {

@@ -23,8 +23,8 @@ type generation struct {
 	config  config.Agent
 	served  map[string]*served // by name in lower case
 	names   []string
-	callers map[string]caller // of the actions, by name
-	own     *ownSessions
+	callers map[string]caller                                 // of the actions, by name
+	own     func(*config.Resolved) (*named.Credential, error) // makes the pipeline of a caller's own parameters
 	updates []*update
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -58,7 +58,7 @@ func (a *Agent) read() (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{config: *c.Agent, served: map[string]*served{}}
+	g := &generation{config: *c.Agent, served: map[string]*served{}, own: build.Own}
 	g.config.Socket = cmp.Or(a.options.Override, g.config.Socket, a.options.Socket)
 	allowed := map[string]config.Allow{}
 	for name, allow := range c.Agent.Allow {
@@ -76,11 +76,6 @@ func (a *Agent) read() (*generation, error) {
 	if g.callers, err = readCallers(c.Agent, build); err != nil {
 		return nil, err
 	}
-	var own *ownSessions
-	if before := a.now.Load(); before != nil {
-		own = before.own
-	}
-	g.own = newOwnSessions(build.Own, own, g.callers)
 	g.updates, err = a.readUpdates(g)
 	return g, err
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"crypto/sha256"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/awsauth-go/awsauth"
-	"github.com/awsauth-go/awsauth/internal/config"
 	"github.com/awsauth-go/awsauth/named"
 )
 
@@ -19,11 +19,10 @@ import (
 const mostOwn = 64
 
 // ownSessions hold the sessions that callers of the actions have asked for by parameters, so that a flow that runs often makes few
-// calls. They belong to a caller, and to the certificate as it was.
+// calls. They belong to a caller, and to the certificate as it was; what each may is looked at whenever it asks, so that they outlive the
+// reading of a configuration.
 type ownSessions struct {
-	build func(r *config.Resolved) (*named.Credential, error)
-
-	mu   sync.Mutex // guards held; and use of each, which the agent's generations share
+	mu   sync.Mutex // guards held, and use of each
 	held map[string][]*ownSession
 }
 
@@ -35,20 +34,14 @@ type ownSession struct {
 	use      time.Time
 }
 
-// newOwnSessions holds what was held before for the callers that there are: what each may is looked at whenever it asks.
-func newOwnSessions(build func(r *config.Resolved) (*named.Credential, error), before *ownSessions, callers map[string]caller) *ownSessions {
-	o := &ownSessions{build: build, held: map[string][]*ownSession{}}
-	if before == nil {
-		return o
-	}
-	before.mu.Lock()
-	defer before.mu.Unlock()
-	for name, sessions := range before.held {
-		if _, there := callers[name]; there {
-			o.held[name] = slices.Clone(sessions)
-		}
-	}
-	return o
+// forget drops what is held for callers that are no more.
+func (o *ownSessions) forget(callers map[string]caller) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	maps.DeleteFunc(o.held, func(name string, _ []*ownSession) bool {
+		_, there := callers[name]
+		return !there
+	})
 }
 
 // of answers what is held for a caller's pipeline.
@@ -70,6 +63,9 @@ func (o *ownSessions) of(ctx context.Context, caller string, credential *named.C
 	if len(all) >= mostOwn {
 		oldest := slices.MinFunc(all, func(a, b *ownSession) int { return a.use.Compare(b.use) })
 		all = slices.DeleteFunc(all, func(s *ownSession) bool { return s == oldest })
+	}
+	if o.held == nil {
+		o.held = map[string][]*ownSession{}
 	}
 	o.held[caller] = append(all, s)
 	return s
