@@ -125,3 +125,30 @@ echo ready; while :; do sleep 0.05; done
 		t.Errorf("got %v, want exit code 42", err)
 	}
 }
+
+// The first process of a PID namespace that a shell outside has started, as a sandbox's is, is the shell's job: it takes no terminal from
+// it, and reads what is typed.
+func TestExecAsTheFirstProcessOfAShellsJob(t *testing.T) {
+	t.Parallel()
+	h := newExecHost(t, awsauthtest.Config{})
+	unshare := "unshare --pid --fork --kill-child"
+	if os.Getuid() != 0 {
+		unshare += " --user --map-current-user"
+	}
+	if out, err := exec.Command("sh", "-c", unshare+" true").CombinedOutput(); err != nil {
+		t.Skipf("left out: no PID namespace can be made by unshare: %v, %s", err, out)
+	}
+	c := exec.CommandContext(t.Context(), "sh", "-c", unshare+` awsauth exec backup -- sh -c 'echo ready; read -r line; echo "got $line"'; echo "ended $?"`)
+	c.Env, c.Dir = h.env, h.dir
+	said := new(lockedBuffer)
+	c.Stdout = said
+	term := startOnTerminal(t, c)
+	term.until("it is ready", func() bool { return strings.Contains(said.String(), "ready") })
+	if front, err := unix.IoctlGetInt(int(term.keys.Fd()), unix.TIOCGPGRP); err != nil || front != c.Process.Pid {
+		t.Errorf("in front is %d, %v, want the shell's group %d", front, err, c.Process.Pid)
+	}
+	if _, err := term.keys.WriteString("typed\n"); err != nil {
+		t.Fatal(err)
+	}
+	term.until("it has read", func() bool { return strings.Contains(said.String(), "got typed\nended 0\n") })
+}

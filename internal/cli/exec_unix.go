@@ -196,11 +196,13 @@ func runAsInit(ctx context.Context, p program, order *endpointOrder) error {
 	}
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals)
-	attributes := &syscall.SysProcAttr{Setpgid: true}
-	if terminal := inFrontOf(); terminal != nil {
-		defer terminal.Close()
-		attributes.Foreground, attributes.Ctty = true, int(terminal.Fd())
-		p.ignored = append(p.ignored, syscall.SIGTTOU) // which a group behind would get for going in front
+	attributes := new(syscall.SysProcAttr)
+	if session, err := unix.Getsid(0); err == nil && session == os.Getpid() { // and not of a shell outside, whose job this is
+		attributes.Setpgid = true
+		if terminal, ok := inFrontOf(); ok {
+			attributes.Foreground, attributes.Ctty = true, terminal
+			p.ignored = append(p.ignored, syscall.SIGTTOU) // which a group behind would get for going in front
+		}
 	}
 	if len(p.ignored) > 0 { // without any, Ignore means all
 		signal.Ignore(p.ignored...)
@@ -229,24 +231,21 @@ func runAsInit(ctx context.Context, p program, order *endpointOrder) error {
 			return exitStatus(128 + int(status.Signal()))
 		case pid == child.Pid && status.Exited():
 			return exitStatus(status.ExitStatus())
-		case pid == child.Pid && status.Stopped() && status.StopSignal() != syscall.SIGSTOP:
-			// A terminal has stopped it. The first process of a container would not have been, and there is no shell to go on from.
+		case pid == child.Pid && status.Stopped() && status.StopSignal() == syscall.SIGTSTP:
+			// The first process of a container would not have been, and there is no shell to go on from.
 			_ = syscall.Kill(-pid, syscall.SIGCONT)
 		}
 	}
 }
 
-// inFrontOf is the terminal that this process's group has the keyboard of; nil when there is none.
-func inFrontOf() *os.File {
-	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	if err != nil {
-		return nil
+// inFrontOf is the file of the terminal that this process's group has the keyboard of, if it has one.
+func inFrontOf() (terminal int, ok bool) {
+	for _, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
+		if group, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP); err == nil && group != 0 && group == syscall.Getpgrp() {
+			return int(f.Fd()), true
+		}
 	}
-	if group, err := unix.IoctlGetInt(int(terminal.Fd()), unix.TIOCGPGRP); err != nil || group != syscall.Getpgrp() {
-		_ = terminal.Close()
-		return nil
-	}
-	return terminal
+	return 0, false
 }
 
 // processExists reports whether there is a process of this number.
