@@ -33,14 +33,18 @@ type File struct {
 
 const (
 	// patience is how long a set of files that does not fit together may
-	// take to become one that does: somebody may be replacing them.
+	// take to become one that does: somebody may be replacing them. A busy
+	// host may take all of that for one look, so it is looked a few times
+	// at least.
 	patience = 150 * time.Millisecond
 	pause    = 5 * time.Millisecond
+	looks    = 8
 )
 
 // Identity reads the files. All are read as they were at one moment: if they
-// change meanwhile, or do not belong together, they are read again for up to
-// 150 ms. A key is never returned with a certificate that is not its own.
+// change meanwhile, or do not belong together, they are read again for 150 ms,
+// and seven times at least. A key is never returned with a certificate that is
+// not its own.
 func (f File) Identity(ctx context.Context) (*Identity, error) {
 	deadline := time.Now().Add(patience)
 	password := f.Password
@@ -49,7 +53,7 @@ func (f File) Identity(ctx context.Context) (*Identity, error) {
 	}
 	var refused *Bundle
 	var reason error
-	for {
+	for look := 1; ; look++ {
 		b, err := f.snapshot()
 		switch {
 		case err != nil:
@@ -62,7 +66,7 @@ func (f File) Identity(ctx context.Context) (*Identity, error) {
 			}
 			refused = b
 		}
-		if !isTransient(reason) || time.Now().After(deadline) {
+		if !isTransient(reason) || look >= looks && time.Now().After(deadline) {
 			return nil, reason
 		}
 		select {

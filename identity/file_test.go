@@ -73,6 +73,21 @@ func TestAPasswordIsNotAskedForAgainWhenFilesChangeMeanwhile(t *testing.T) {
 	}
 }
 
+// A host that takes all the time for one look looks again all the same.
+func TestABusyHostLooksAgain(t *testing.T) {
+	cert := filepath.Join(t.TempDir(), "cert")
+	writeFile(t, cert, readFile(t, vector("p384.pem")))
+	f := File{Certificate: cert, PrivateKey: vector("p256.enc.key")}
+	f.Password = func(context.Context, string) ([]byte, error) {
+		time.Sleep(2 * patience)
+		writeFile(t, cert, readFile(t, vector("p256.pem")))
+		return []byte("secret"), nil
+	}
+	if _, err := f.Identity(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTwoEncryptedKeysInAFileNeedThePasswordOnce(t *testing.T) {
 	asked := 0
 	b := one(bytes.Repeat(readFile(t, "testdata/seeds/encrypted.pem"), 2))
