@@ -45,3 +45,16 @@ func TestAnAgentThatRenewsNothingIsNotWell(t *testing.T) {
 		}
 	})
 }
+
+// Two that keep one profile do not write it every few seconds for ever.
+func TestALookAtAProfileBecomesRareWhileOthersWriteIt(t *testing.T) {
+	u := new(update)
+	for _, c := range []struct {
+		mended int
+		want   time.Duration
+	}{{0, look}, {1, 2 * look}, {3, 8 * look}, {7, longestLook}, {1000, longestLook}} {
+		if u.mended = c.mended; u.untilLook() != c.want {
+			t.Errorf("after %d times: %s, want %s", c.mended, u.untilLook(), c.want)
+		}
+	}
+}

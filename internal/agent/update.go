@@ -19,6 +19,7 @@ type update struct {
 	profile    string
 	file       string
 	landed     chan struct{}
+	mended     int // times that it was written again with the same credentials; of run alone
 
 	mu    sync.Mutex // guards state
 	state Update
@@ -84,6 +85,8 @@ func (u *update) wake() {
 const (
 	firstPause   = time.Second
 	longestPause = time.Minute
+	// longestLook is the longest pause between looks at a profile that others keep writing over: they may be keeping it, too.
+	longestLook = 10 * time.Minute
 )
 
 // run writes whenever there are new credentials, until the context ends. A file that cannot be written is tried again and again, and
@@ -93,7 +96,7 @@ func (u *update) run(ctx context.Context, log *slog.Logger) {
 	again := time.NewTimer(0)
 	again.Stop()
 	defer again.Stop()
-	theirs := time.NewTicker(look)
+	theirs := time.NewTimer(look)
 	defer theirs.Stop()
 	pause := firstPause
 	for {
@@ -103,11 +106,13 @@ func (u *update) run(ctx context.Context, log *slog.Logger) {
 		case <-u.landed:
 		case <-again.C:
 		case <-theirs.C:
-			if s := u.status(); s.Written.IsZero() || s.Failures > 0 || !u.hasMore(time.Now()) {
+			theirs.Reset(u.untilLook())
+			if !u.hasWritten(time.Now()) {
 				continue
 			}
 		}
 		err := u.write(ctx, log)
+		theirs.Reset(u.untilLook())
 		switch {
 		case err == nil:
 			pause = firstPause
@@ -122,11 +127,14 @@ func (u *update) run(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// hasMore reports whether there is something to write that has not ended.
-func (u *update) hasMore(now time.Time) bool {
-	s := u.credential.cache.Status()
-	return s.AccessKeyID != "" && (!s.CanExpire || s.Expires.After(now))
+// hasWritten reports whether the profile was written, and what it was given has not ended.
+func (u *update) hasWritten(now time.Time) bool {
+	s, held := u.status(), u.credential.cache.Status()
+	return !s.Written.IsZero() && s.Failures == 0 && held.AccessKeyID != "" && (!held.CanExpire || held.Expires.After(now))
 }
+
+// untilLook is the pause before the next look: it doubles while others go on to write over the same credentials.
+func (u *update) untilLook() time.Duration { return min(look<<min(u.mended, 10), longestLook) }
 
 func (u *update) write(ctx context.Context, log *slog.Logger) error {
 	if u.credential.cache.Status().AccessKeyID == "" {
@@ -143,10 +151,18 @@ func (u *update) write(ctx context.Context, log *slog.Logger) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.state.Failures, u.state.Error = 0, ""
-	if changed || u.state.AccessKeyID != credentials.AccessKeyID {
-		u.state.AccessKeyID, u.state.Written = credentials.AccessKeyID, time.Now()
-		log.Info("the profile is written", "profile", u.profile, "file", u.file, "key", lastFour(credentials.AccessKeyID))
+	said := []any{"profile", u.profile, "file", u.file, "key", lastFour(credentials.AccessKeyID)}
+	switch {
+	case u.state.AccessKeyID != credentials.AccessKeyID:
+		u.mended = 0
+		log.Info("the profile is written", said...)
+	case changed:
+		u.mended++
+		log.Warn("the profile was no longer as it was written, and is written again", said...)
+	default:
+		return nil
 	}
+	u.state.AccessKeyID, u.state.Written = credentials.AccessKeyID, time.Now()
 	return nil
 }
 

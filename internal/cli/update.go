@@ -59,6 +59,7 @@ type updating struct {
 	profile string
 	written string // the access key ID that the file has
 	failing bool   // the last attempt to write it has failed
+	mended  int    // times that it was written again since it has this key, as others had written over it
 }
 
 func updateProfile(c *cobra.Command, streams IO, where *place, name, profile string, once, noCache bool) error {
@@ -151,15 +152,21 @@ type quotaOf struct {
 func (q quotaOf) Quota() string { return q.quota }
 
 // lookAtFile is how often it is looked whether another program has written over the profile: those that know no lock put back what they
-// have read, which may end soon.
-const lookAtFile = 5 * time.Second
+// have read, which may end soon. The pause doubles, up to longestLook, while others go on: they may be keeping the profile, too.
+const (
+	lookAtFile  = 5 * time.Second
+	longestLook = 10 * time.Minute
+)
+
+// untilLook is the pause before the next look.
+func (u *updating) untilLook() time.Duration { return min(lookAtFile<<min(u.mended, 10), longestLook) }
 
 // follow writes what comes, until the context ends. A file that cannot be written is tried again, sooner than anything ends.
 func (u *updating) follow(ctx context.Context, cache *awsauth.Cache, landed <-chan error) error {
 	again := time.NewTimer(0)
 	again.Stop()
 	defer again.Stop()
-	theirs := time.NewTicker(lookAtFile)
+	theirs := time.NewTimer(lookAtFile)
 	defer theirs.Stop()
 	pause := time.Second
 	for {
@@ -170,6 +177,7 @@ func (u *updating) follow(ctx context.Context, cache *awsauth.Cache, landed <-ch
 		case err = <-landed:
 		case <-again.C:
 		case <-theirs.C:
+			theirs.Reset(u.untilLook())
 			if s := cache.Status(); u.written == "" || u.failing || s.AccessKeyID == "" || s.CanExpire && !s.Expires.After(time.Now()) {
 				continue
 			}
@@ -188,6 +196,7 @@ func (u *updating) follow(ctx context.Context, cache *awsauth.Cache, landed <-ch
 				}
 			}
 		}
+		theirs.Reset(u.untilLook())
 		if err == nil || ctx.Err() != nil {
 			continue
 		}
@@ -210,12 +219,13 @@ func (u *updating) write(ctx context.Context, credentials aws.Credentials) error
 		return configurationError{error: err, hint: "the file is as it was"}
 	case u.failing: // it is told that it no longer does
 	case u.written == credentials.AccessKeyID && changed:
-		u.say("profile " + u.profile + " of " + u.path + " was written over by another program, and has " + credentials.AccessKeyID + " again")
+		u.mended++
+		u.say("profile " + u.profile + " of " + u.path + " was no longer as it was written, and has " + credentials.AccessKeyID + " again")
 		return nil
 	case u.written == credentials.AccessKeyID:
 		return nil
 	}
-	u.written = credentials.AccessKeyID
+	u.written, u.mended = credentials.AccessKeyID, 0
 	text := "profile " + u.profile + " of " + u.path + " has " + credentials.AccessKeyID
 	if credentials.CanExpire {
 		text += ", which expires in " + until(time.Until(credentials.Expires))

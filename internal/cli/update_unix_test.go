@@ -176,7 +176,7 @@ func TestUpdateMendsWhatIsWrittenOver(t *testing.T) {
 	if err := os.WriteFile(file, []byte(theirs), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if want := "profile backup of " + file + " was written over by another program, and has " + key + " again"; !lines.Scan() || !strings.HasSuffix(lines.Text(), want) {
+	if want := "profile backup of " + file + " was no longer as it was written, and has " + key + " again"; !lines.Scan() || !strings.HasSuffix(lines.Text(), want) {
 		t.Errorf("it said %q, want %q", lines.Text(), want)
 	}
 	mended, err := os.ReadFile(file)

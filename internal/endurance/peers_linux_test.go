@@ -66,7 +66,7 @@ func identify(ctx context.Context, j job) report {
 	return r
 }
 
-// A1: eleven peers ask for four credentials each, at two doors. Who may have what is written down here, and not computed.
+// A1: twelve peers ask for four credentials each, at two doors. Who may have what is written down here, and not computed.
 func TestEveryPeerGetsItsCredentialsAndNobodyElses(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("left out: only root can become other users")
