@@ -24,3 +24,10 @@ func TestItGoesOnAsTimePasses(t *testing.T) {
 		t.Errorf("got %s, want %s to %s", passed, pause, took)
 	}
 }
+
+func TestABootHasOneName(t *testing.T) {
+	name := Boot()
+	if known := runtime.GOOS == "linux" || runtime.GOOS == "darwin"; (name != "") != known || name != Boot() {
+		t.Errorf("got %q, then %q", name, Boot())
+	}
+}

@@ -177,7 +177,9 @@ func (c *Cache) renew(ctx context.Context, name string, held *record, good bool,
 		AccountID: got.Credentials.AccountID, Source: got.Credentials.Source,
 		Expires: got.Credentials.Expires, Obtained: now.Round(0), Extra: got.Extra,
 	}
-	fresh.Boot, _ = boottime.Now()
+	if since, ok := boottime.Now(); ok {
+		fresh.Boot, fresh.Since = boottime.Boot(), since
+	}
 	fresh.Renew = fresh.Obtained.Add(schedule.RenewAfter(fresh.Expires.Sub(fresh.Obtained), mathrand.Float64()))
 	c.keep(name, fresh)
 	return got, nil

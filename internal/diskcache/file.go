@@ -30,7 +30,8 @@ type record struct {
 	Source          string          `json:"source,omitempty"`
 	Expires         time.Time       `json:"expires"`
 	Obtained        time.Time       `json:"obtained"`
-	Boot            time.Duration   `json:"boot,omitzero"` // when they were obtained, by the clock that nobody sets; 0 for unknown
+	Boot            string          `json:"boot,omitempty"`  // of which host and boot Since is; "" for unknown
+	Since           time.Duration   `json:"since,omitempty"` // when they were obtained, by the clock that nobody sets
 	Renew           time.Time       `json:"renew"`
 	Failures        int             `json:"failures,omitempty"`
 	Retry           time.Time       `json:"retry,omitzero"` // after failures
@@ -52,14 +53,14 @@ func (r *record) good(now time.Time) bool {
 }
 
 // ends is the end by the wall clock as it is set now: it comes when the life is over, also where the clock was ahead when they were
-// obtained. What an earlier boot has obtained is older than the other clock says, and never younger: then Expires counts.
+// obtained. Of another boot, or of another host that shares the directory, nothing is known but Expires.
 func (r *record) ends(now time.Time) time.Time {
 	const tolerance = time.Second
-	boot, ok := boottime.Now()
-	if !ok || r.Boot == 0 {
+	since, ok := boottime.Now()
+	if !ok || r.Boot == "" || r.Boot != boottime.Boot() {
 		return r.Expires
 	}
-	if end := now.Add(r.Expires.Sub(r.Obtained) - (boot - r.Boot)); end.Before(r.Expires.Add(-tolerance)) {
+	if end := now.Add(r.Expires.Sub(r.Obtained) - (since - r.Since)); end.Before(r.Expires.Add(-tolerance)) {
 		return end
 	}
 	return r.Expires
