@@ -64,8 +64,14 @@ func (d disk) fill() {
 // remount makes it read-only, or no longer.
 func (d disk) remount(flags uintptr) {
 	d.Helper()
-	if err := unix.Mount("none", d.dir, "", unix.MS_REMOUNT|flags, "size=1m"); err != nil {
-		d.Fatal(err)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		err := unix.Mount("none", d.dir, "", unix.MS_REMOUNT|flags, "size=1m")
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) { // the agent may just be writing
+			d.Fatal(err)
+		}
 	}
 }
 
