@@ -15,7 +15,7 @@
 // The package reads no environment variable and no configuration file, and calls no host but the one that the region or
 // the endpoint names. (Connections go through the proxy that HTTPS_PROXY names, as net/http's do, unless a transport is
 // given.) Every Retrieve of a Session is a call; a Cache around it, or around anybody's provider, holds credentials and renews them
-// in time.
+// in time; KeepFresh does so also while nobody asks.
 package awsauth
 
 import "github.com/awsauth-go/awsauth/internal/secret"

@@ -138,12 +138,14 @@ agent: {container: %q, allow: {long: {users: [%d]}}}
 	seconds := strconv.Itoa(int(length.Seconds()))
 	ways := map[string]func(service, endpoint string) (string, error){
 		"the library": func(service, endpoint string) (string, error) {
-			return longwork.Run(t.Context(), service, aws.Config{
-				Region: foreign.Region, BaseEndpoint: aws.String(endpoint), Credentials: &awsauth.Cache{Provider: awsauth.Session{
-					RoleARN: a.created.Roles[worker], ProfileARN: a.created.Profiles["local"], TrustAnchorARN: a.created.TrustAnchors["factory"],
-					Identity: identity.File{Certificate: a.certificate, PrivateKey: a.key}, Endpoint: rolesanywhere.Endpoint{URL: w.URL},
-				}},
-			}, length)
+			credentials := &awsauth.Cache{Provider: awsauth.Session{
+				RoleARN: a.created.Roles[worker], ProfileARN: a.created.Profiles["local"], TrustAnchorARN: a.created.TrustAnchors["factory"],
+				Identity: identity.File{Certificate: a.certificate, PrivateKey: a.key}, Endpoint: rolesanywhere.Endpoint{URL: w.URL},
+			}}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			go awsauth.KeepFresh(ctx, credentials) // S3 asks every three seconds, which may be after the end and in a cut
+			return longwork.Run(ctx, service, aws.Config{Region: foreign.Region, BaseEndpoint: aws.String(endpoint), Credentials: credentials}, length)
 		},
 		"the agent's container endpoint": func(service, endpoint string) (string, error) { return outside(endpoint, laborer, service, seconds) },
 		"exec": func(service, endpoint string) (string, error) {
