@@ -97,7 +97,7 @@ func (f *front) listen() error {
 	if err != nil {
 		return err
 	}
-	f.listener = l
+	f.listener = listener{l.(*net.TCPListener)}
 	f.serving.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -139,8 +139,11 @@ func (f *front) begin(now *fault) error {
 	f.fault = now
 	var err error
 	if now.listen != nil {
-		_ = f.listener.Close() // which ends the loop
-		f.listener, err = now.listen(f.ip)
+		f.shut()
+		var l io.Closer
+		if l, err = now.listen(f.ip); err == nil {
+			f.listener = l
+		}
 	}
 	f.mu.Unlock()
 	if now.answer == nil {
@@ -158,8 +161,14 @@ func (f *front) end() error {
 	if was == nil || was.listen == nil {
 		return nil
 	}
-	_ = f.listener.Close() // the fault's
+	f.shut()
 	return f.listen()
+}
+
+// shut has nobody listen; the caller holds mu.
+func (f *front) shut() {
+	_ = f.listener.Close() // which ends the loop
+	f.listener = io.NopCloser(nil)
 }
 
 func (f *front) serve(raw *net.TCPConn) {
@@ -372,7 +381,25 @@ func fullQueue(ip string) (io.Closer, error) {
 	return q, nil
 }
 
+// listener is one whose address is free when it is closed: a process that starts has all that is open here until it runs its program,
+// and would keep a socket listening that is only closed.
+type listener struct{ *net.TCPListener }
+
+// Close implements io.Closer.
+func (l listener) Close() error {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return errors.Join(err, l.TCPListener.Close())
+	}
+	var shut error
+	err = raw.Control(func(fd uintptr) { shut = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
+	return errors.Join(err, shut, l.TCPListener.Close())
+}
+
+// queue is the socket of one, without anything that accepts.
 type queue int
 
 // Close implements io.Closer.
-func (q queue) Close() error { return syscall.Close(int(q)) }
+func (q queue) Close() error {
+	return errors.Join(syscall.Shutdown(int(q), syscall.SHUT_RDWR), syscall.Close(int(q)))
+}
