@@ -77,12 +77,24 @@ func TestExecAsTheFirstProcess(t *testing.T) {
 }
 
 // On a terminal, what is typed to a container reaches the command once: many take a second Ctrl-C for haste. It leads the group in
-// front, Ctrl-Z does not leave it stopped for good, and what is sent to the first process itself still reaches it.
+// front, Ctrl-Z does not leave it or what it has started stopped, and what is sent to the first process itself still reaches it.
 func TestExecAsTheFirstProcessOnATerminal(t *testing.T) {
 	t.Parallel()
+	for name, traps := range map[string]string{
+		"a command":                     "",
+		"one that Ctrl-Z does not stop": "trap : TSTP; ", // but what it has started, which has the default action again
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testFirstOnATerminal(t, traps)
+		})
+	}
+}
+
+func testFirstOnATerminal(t *testing.T, traps string) {
 	h := newExecHost(t, awsauthtest.Config{})
 	program := filepath.Join(h.dir, "count.sh")
-	if err := os.WriteFile(program, []byte(`trap 'echo interrupted' INT; trap 'echo ended; exit 42' TERM
+	if err := os.WriteFile(program, []byte(traps+`trap 'echo interrupted' INT; trap 'echo ended; exit 42' TERM
 echo ready; while :; do sleep 0.05; done
 `), 0o600); err != nil {
 		t.Fatal(err)

@@ -182,8 +182,10 @@ func serveCommand(c *cobra.Command, streams IO, where *place, name string, noCac
 }
 
 // runAsInit runs a program as the child of this process, which is the first of a container: it would inherit the endpoint, and a
-// program must have no child that it does not know. Signals are handed on, and orphans are reaped. The child leads a process group, as
-// it would in this process's place, and on a terminal the one in front: what is typed there, as Ctrl-C, reaches it once.
+// program must have no child that it does not know. Signals are handed on, and orphans are reaped. The child leads a session, as it
+// would in this process's place, and has its terminal: what is typed there, as Ctrl-C, reaches it once, and Ctrl-Z stops nothing, as
+// there is no shell to go on from: a group without a parent in its session is not stopped from a terminal (POSIX.1-2017, XSH 2.4.3,
+// of orphaned process groups).
 func runAsInit(ctx context.Context, p program, order *endpointOrder) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // signals are the program's
 	defer cancel()
@@ -198,11 +200,8 @@ func runAsInit(ctx context.Context, p program, order *endpointOrder) error {
 	signal.Notify(signals)
 	attributes := new(syscall.SysProcAttr)
 	if session, err := unix.Getsid(0); err == nil && session == os.Getpid() { // and not of a shell outside, whose job this is
-		attributes.Setpgid = true
-		if terminal, ok := inFrontOf(); ok {
-			attributes.Foreground, attributes.Ctty = true, terminal
-			p.ignored = append(p.ignored, syscall.SIGTTOU) // which a group behind would get for going in front
-		}
+		attributes.Setsid = true
+		attributes.Ctty, attributes.Setctty = giveUpTerminal(signals)
 	}
 	if len(p.ignored) > 0 { // without any, Ignore means all
 		signal.Ignore(p.ignored...)
@@ -222,7 +221,7 @@ func runAsInit(ctx context.Context, p program, order *endpointOrder) error {
 	}()
 	for {
 		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, syscall.WUNTRACED, nil)
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
 		switch {
 		case errors.Is(err, syscall.EINTR):
 		case err != nil:
@@ -231,19 +230,24 @@ func runAsInit(ctx context.Context, p program, order *endpointOrder) error {
 			return exitStatus(128 + int(status.Signal()))
 		case pid == child.Pid && status.Exited():
 			return exitStatus(status.ExitStatus())
-		case pid == child.Pid && status.Stopped() && status.StopSignal() == syscall.SIGTSTP:
-			// The first process of a container would not have been, and there is no shell to go on from.
-			_ = syscall.Kill(-pid, syscall.SIGCONT)
 		}
 	}
 }
 
-// inFrontOf is the file of the terminal that this process's group has the keyboard of, if it has one.
-func inFrontOf() (terminal int, ok bool) {
-	for _, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
-		if group, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP); err == nil && group != 0 && group == syscall.Getpgrp() {
-			return int(f.Fd()), true
+// giveUpTerminal gives up the terminal of the session that this process leads, if it has one, and answers which of the standard files
+// another session can take it by.
+func giveUpTerminal(signals chan<- os.Signal) (terminal int, ok bool) {
+	for fd := range 3 {
+		if _, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP); err != nil {
+			continue // not this session's
 		}
+		if mode, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err != nil || mode&unix.O_ACCMODE == unix.O_WRONLY {
+			continue // only what can be read is given to a session
+		}
+		signal.Ignore(syscall.SIGHUP, syscall.SIGCONT) // which say that the terminal has gone
+		err := unix.IoctlSetInt(fd, unix.TIOCNOTTY, 0)
+		signal.Notify(signals, syscall.SIGHUP, syscall.SIGCONT)
+		return fd, err == nil
 	}
 	return 0, false
 }
