@@ -12,6 +12,7 @@ import (
 
 	"github.com/awsauth-go/awsauth/awsauthtest"
 	"github.com/awsauth-go/awsauth/identity/certstore"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 // actionsHost is a host with the actions, for two callers: erp may do everything, with the certificate client; crm may validate alone.
 func actionsHost(t *testing.T) (*host, string) {
 	t.Helper()
-	address := freePort(t)
+	address := foreign.FreeAddress(t)
 	h := prepareHost(t)
 	h.write("erp.password", erpPassword)
 	h.write("crm.password", crmPassword)
@@ -253,7 +254,7 @@ func TestANewPasswordCountsAfterAReload(t *testing.T) {
 
 // A letter that Unicode folds to another one makes no other name of it: ſ is not s.
 func TestNamesAreToldApartInOneWay(t *testing.T) {
-	address := freePort(t)
+	address := foreign.FreeAddress(t)
 	h := prepareHost(t)
 	h.write("erp.password", erpPassword)
 	h.configure(fmt.Sprintf(`  base: {type: static, access_key_id: AKIAIOSFODNN7EXAMPLE, secret_access_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY}

@@ -17,6 +17,7 @@ import (
 	"github.com/awsauth-go/awsauth/awsauthtest"
 	"github.com/awsauth-go/awsauth/internal/agent"
 	"github.com/awsauth-go/awsauth/internal/config"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 func TestWhoeverIsAllowedGetsWhatIsHeld(t *testing.T) {
@@ -232,7 +233,7 @@ func TestStatusIsForTheAgentsUserAlone(t *testing.T) {
 
 // What lies where an agent wants to listen and is not its own stays as it is.
 func TestWhatIsNotTheAgentsStays(t *testing.T) {
-	h := newHost(t, strings.Replace(allowMe("one"), "agent:\n", fmt.Sprintf("agent:\n  container: %q\n", freePort(t)), 1))
+	h := newHost(t, strings.Replace(allowMe("one"), "agent:\n", fmt.Sprintf("agent:\n  container: %q\n", foreign.FreeAddress(t)), 1))
 	h.settled()
 	run := filepath.Join(h.dir, "other")
 	must := func(err error) {

@@ -15,11 +15,12 @@ import (
 	"testing"
 
 	"github.com/awsauth-go/awsauth/internal/agent"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 	"github.com/awsauth-go/awsauth/internal/guard"
 )
 
 func TestTheContainerDoorAsksForATokenFromItsFile(t *testing.T) {
-	address := freePort(t)
+	address := foreign.FreeAddress(t)
 	uid := os.Getuid()
 	h := newHost(t, fmt.Sprintf("agent:\n  container: %q\n  allow:\n    one: {users: [%d]}\n    two: {users: [%d], groups: [%d]}\n", address, uid, uid, os.Getgid()))
 	h.settled()
@@ -101,7 +102,7 @@ func TestTheContainerDoorAsksForATokenFromItsFile(t *testing.T) {
 
 // Every route of every door is behind the one chain, and each refusal is in the log.
 func TestEveryRouteIsGuarded(t *testing.T) {
-	container, imds, actions, health := freePort(t), freePort(t), freePort(t), freePort(t)
+	container, imds, actions, health := foreign.FreeAddress(t), foreign.FreeAddress(t), foreign.FreeAddress(t), foreign.FreeAddress(t)
 	h := prepareHost(t)
 	h.write("erp.password", erpPassword)
 	h.configure(strings.Replace(allowMe("one"), "agent:\n", fmt.Sprintf(`agent:
@@ -165,7 +166,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 
 // Tokens that cannot be made take nothing from what is revoked, and those of others stay good.
 func TestWhatIsRevokedIsRevokedThoughNoTokenCanBeMade(t *testing.T) {
-	address, uid := freePort(t), os.Getuid()
+	address, uid := foreign.FreeAddress(t), os.Getuid()
 	part := func(allow string) string {
 		return fmt.Sprintf("agent:\n  container: %q\n  allow: {%s}\n", address, allow)
 	}
@@ -238,7 +239,7 @@ func TestWhatIsRevokedIsRevokedThoughNoTokenCanBeMade(t *testing.T) {
 
 // Each grant is a line of the log that says which credentials were given, by the last characters of their key, and until when.
 func TestEachGrantSaysWhichCredentials(t *testing.T) {
-	container, imds := freePort(t), freePort(t)
+	container, imds := foreign.FreeAddress(t), foreign.FreeAddress(t)
 	h := newHost(t, strings.Replace(allowMe("one"), "agent:\n", fmt.Sprintf("agent:\n  container: %q\n  imds: {address: %q, credential: one}\n", container, imds), 1))
 	h.settled()
 	answer, err := h.client().Credentials(t.Context(), "one")
@@ -298,7 +299,7 @@ func TestAnAgentKnowsWhetherItIsWell(t *testing.T) {
 
 // The metadata door gives what the configuration in force names for it, and the tokens for another credential are over; its address stays.
 func TestTheMetadataDoorGoesByTheConfiguration(t *testing.T) {
-	address := freePort(t)
+	address := foreign.FreeAddress(t)
 	part := func(address, credential string) string {
 		return strings.Replace(allowMe("one", "two"), "agent:\n", fmt.Sprintf("agent:\n  imds: {address: %q, credential: %s}\n", address, credential), 1)
 	}
@@ -329,7 +330,7 @@ func TestTheMetadataDoorGoesByTheConfiguration(t *testing.T) {
 	if status, name := ask(http.MethodGet, list, first); status != http.StatusOK || name != "one" {
 		t.Fatalf("got %d %q", status, name)
 	}
-	h.configure(part(freePort(t), "two"))
+	h.configure(part(foreign.FreeAddress(t), "two"))
 	if err := h.agent.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/awsauth-go/awsauth/internal/foreign"
 	"github.com/awsauth-go/awsauth/serve/credfile"
 )
 
@@ -32,7 +33,7 @@ func get(t *testing.T, url string) (int, string) {
 
 // An agent that answers is alive; it is ready when every credential is good for a while.
 func TestHealth(t *testing.T) {
-	address := freePort(t)
+	address := foreign.FreeAddress(t)
 	health := fmt.Sprintf("agent:\n  health: %q\n", address)
 	h := newHost(t, strings.Replace(allowMe("one", "away"), "agent:\n", health, 1))
 	h.settled()
@@ -64,7 +65,7 @@ func TestHealth(t *testing.T) {
 
 // The metrics say what the status says.
 func TestMetrics(t *testing.T) {
-	address := freePort(t)
+	address := foreign.FreeAddress(t)
 	h := newHost(t, strings.Replace(allowMe("one", "away"), "agent:\n", fmt.Sprintf("agent:\n  health: %q\n  update: [{credential: one, profile: 'p'}]\n", address), 1))
 	h.settled()
 	if _, err := h.client().Credentials(t.Context(), "one"); err != nil {
@@ -250,7 +251,7 @@ func TestTheStatusNamesCertificates(t *testing.T) {
 
 // A reload says which addresses count from the next start on, and the status goes on saying where the agent listens.
 func TestAReloadSaysWhatNeedsARestart(t *testing.T) {
-	health, actions := freePort(t), freePort(t)
+	health, actions := foreign.FreeAddress(t), foreign.FreeAddress(t)
 	h := prepareHost(t)
 	h.write("erp.password", erpPassword)
 	part := func(health, actions string) string {
@@ -258,7 +259,7 @@ func TestAReloadSaysWhatNeedsARestart(t *testing.T) {
 	}
 	h.configure(part(health, actions))
 	h.run()
-	h.configure(part(freePort(t), freePort(t)))
+	h.configure(part(foreign.FreeAddress(t), foreign.FreeAddress(t)))
 	if err := h.agent.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -173,17 +172,6 @@ func allowMe(names ...string) string {
 		text += fmt.Sprintf("    %s: {users: [%d]}\n", name, os.Getuid())
 	}
 	return text
-}
-
-// freePort is an address that is free for now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // start runs an agent at a socket, and answers how it ended when it does not come up.

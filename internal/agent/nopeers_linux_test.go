@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"github.com/awsauth-go/awsauth/internal/agent"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // Where the system does not say who asks, the doors with tokens and passwords open, and no other.
 func TestWithoutPeersTheDoorsWithTokensAndPasswordsOpen(t *testing.T) {
-	container, actions, health := freePort(t), freePort(t), freePort(t)
+	container, actions, health := foreign.FreeAddress(t), foreign.FreeAddress(t), foreign.FreeAddress(t)
 	h := prepareHost(t)
 	h.noPeers = true
 	h.write("erp.password", erpPassword)
@@ -67,7 +68,7 @@ func TestWithoutPeersNothingElseIsServed(t *testing.T) {
 	h.noPeers = true
 	for part, want := range map[string]string{
 		allowMe("one"): "this system does not say who asks: it takes agent.container, agent.actions or agent.update",
-		strings.Replace(allowMe("one"), "agent:\n", fmt.Sprintf("agent:\n  imds: {address: %q, credential: one}\n", freePort(t)), 1): "agent.imds: this system does not say who asks: agent.container serves those who have a token",
+		strings.Replace(allowMe("one"), "agent:\n", fmt.Sprintf("agent:\n  imds: {address: %q, credential: one}\n", foreign.FreeAddress(t)), 1): "agent.imds: this system does not say who asks: agent.container serves those who have a token",
 	} {
 		h.configure(part)
 		if err := h.start(h.socket); fmt.Sprint(err) != want || !errors.Is(err, agent.ErrNoPeers) {

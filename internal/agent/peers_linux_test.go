@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/awsauth-go/awsauth/internal/agent"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // The environment by which this test's program is one that asks once.
@@ -149,7 +150,7 @@ func askMetadata(address string) string {
 
 // The kernel says whose a connection to the metadata service is, and nobody else's gets anything.
 func TestTheMetadataDoorIsForItsUsersAlone(t *testing.T) {
-	address := freePort(t)
+	address := foreign.FreeAddress(t)
 	h := newHost(t, fmt.Sprintf("agent:\n  imds: {address: %q, credential: one}\n  allow: {one: {users: [%d, \"5001\"], groups: [\"6001\"]}, two: {users: [\"5002\"]}}\n", address, os.Getuid()))
 	h.settled()
 	key := h.agent.Status().Credentials[0].AccessKeyID

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/awsauth-go/awsauth/internal/agent"
+	"github.com/awsauth-go/awsauth/internal/foreign"
 )
 
 // password is that of the actions' caller.
@@ -181,7 +182,7 @@ func (b barred) send(ctx context.Context, client *http.Client, headers [2]sent, 
 // A2: nothing that a browser or a proxy may send is answered with a credential, at any address of the agent's, though it has the token
 // or the password: and the same without what they add is.
 func TestBrowsersAndProxiesGetNothing(t *testing.T) {
-	j := job{Kind: "browse", Name: "c0", Actions: freeAddress(t), Health: freeAddress(t)}
+	j := job{Kind: "browse", Name: "c0", Actions: foreign.FreeAddress(t), Health: foreign.FreeAddress(t)}
 	h := newHost(t, options{credentials: 1, container: true, imds: true, users: []int{other(1)}, more: fmt.Sprintf(
 		"  health: %q\n  actions: {address: %q, callers: {erp: {password: 'file:erp.password', credentials: [c0]}}}\n", j.Health, j.Actions)})
 	h.write("erp.password", password)

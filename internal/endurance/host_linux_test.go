@@ -178,10 +178,10 @@ func newHost(t testing.TB, o options) *host {
 	h.aws = startAWS(t, dir, args...)
 	h.upstream = newUpstream(t, h.aws.Endpoint)
 	if o.container {
-		h.container = freeAddress(t)
+		h.container = foreign.FreeAddress(t)
 	}
 	if o.imds {
-		h.imds = freeAddress(t)
+		h.imds = foreign.FreeAddress(t)
 	}
 	h.configure(o)
 	return h
@@ -502,15 +502,4 @@ func (u *upstream) callsOf(session string) int64 {
 		return 0
 	}
 	return count.(*atomic.Int64).Load()
-}
-
-// freeAddress is an address on loopback that is free for now.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/awsauth-go/awsauth/internal/foreign"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,7 +38,7 @@ func TestAnAgentThatCannotGiveFilesAwaySaysSo(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("left out: it takes root to have a capability less")
 	}
-	health := freeAddress(t)
+	health := foreign.FreeAddress(t)
 	h := newHost(t, options{credentials: 1, container: true, users: []int{other(1)}, more: fmt.Sprintf("  health: %q\n", health)})
 	h.startWithout(unix.CAP_CHOWN)
 	h.settled()
