@@ -54,7 +54,8 @@ func (r report) String() string {
 
 // jobs are those that a child knows, by kind.
 var jobs = map[string]func(context.Context, job) report{
-	"open": openLoop, "herd": stampede, "steady": steady, "connect": connectAndLeave, "leaky": leaky, "half-open": halfOpen, "headers": manyHeaders, "pipeline": pipeline, "tokens": manyTokens,
+	"open": openLoop, "herd": stampede, "steady": steady, "connect": connectAndLeave, "leaky": leaky, "half-open": halfOpen,
+	"headers": tenThousandHeaders, "allowed-headers": allowedHeaders, "pipeline": pipeline, "tokens": manyTokens,
 	"identify": identify, "browse": browse,
 }
 
